@@ -1,0 +1,65 @@
+/** Why a request gets no operation. The HTTP layer maps each to one status. */
+export type RequestErrorCode =
+  | 'malformed'
+  | 'unauthorized'
+  | 'not_found'
+  | 'busy'
+  | 'token_reused'
+  | 'too_large'
+  | 'too_many_failures'
+  | 'action_not_enabled'
+  | 'image_not_allowed'
+  | 'label_fault'
+  | 'issuer_unavailable'
+  | 'swarm_unavailable'
+  | 'stopping'
+  | 'internal';
+
+/** Why an operation did not succeed. */
+export type OperationErrorCode =
+  | 'busy'
+  | 'not_authorized_any_more'
+  | 'target_gone'
+  | 'unsupported_mode'
+  | 'registry_credentials_missing'
+  | 'registry_unauthorized'
+  | 'registry_unreachable'
+  | 'image_not_found'
+  | 'digest_mismatch'
+  | 'update_conflict'
+  | 'update_paused'
+  | 'rolled_back'
+  | 'rollback_paused'
+  | 'replaced'
+  | 'not_scheduled'
+  | 'exec_failed'
+  | 'helper_busy'
+  | 'timed_out'
+  | 'swarm_unavailable'
+  | 'interrupted'
+  | 'internal';
+
+/** A request that can't become an operation. Its message is fit for the caller; what only the log may know is the cause. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+  readonly code: RequestErrorCode;
+  /** Per wrong field what is wrong with it, or label faults. */
+  readonly details: readonly string[];
+
+  constructor(code: RequestErrorCode, message: string, options: ErrorOptions & { details?: readonly string[] } = {}) {
+    super(message, options);
+    this.code = code;
+    this.details = options.details ?? [];
+  }
+}
+
+/** An operation that did not do what it was asked for. Its message is fit for the caller and says what to do. */
+export class OperationError extends Error {
+  override readonly name = 'OperationError';
+  readonly code: OperationErrorCode;
+
+  constructor(code: OperationErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,38 @@
+/** One command on one node, as a swarm service with restart condition `none` that is removed in the end. */
+export interface HelperService {
+  /** At most 63 characters; made by `helperName`. */
+  readonly name: string;
+  readonly image: string;
+  /** Argument vector. There is no shell, so values in it are never interpreted. */
+  readonly command: readonly string[];
+  readonly nodeId: string;
+  readonly mounts: readonly HelperMount[];
+  /** Time from the first running task to its end, milliseconds. */
+  readonly timeoutMs: number;
+}
+
+export interface HelperMount {
+  readonly type: 'bind' | 'volume';
+  readonly source: string;
+  readonly target: string;
+  readonly isReadOnly: boolean;
+}
+
+/** What a helper did; part of the HTTP answer. */
+export interface HelperReport {
+  readonly name: string;
+  readonly tasks: readonly TaskReport[];
+}
+
+/** One task of a helper or of a target service, with what it printed last. */
+export interface TaskReport {
+  readonly id: string;
+  /** Host name of the node; empty while none is assigned. */
+  readonly node: string;
+  /** The swarm's own word: `complete`, `failed`, `rejected` … */
+  readonly state: string;
+  readonly exitCode?: number;
+  readonly error?: string;
+  /** The last lines, oldest first. */
+  readonly logs: readonly string[];
+}

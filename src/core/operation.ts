@@ -1,0 +1,91 @@
+import type { Delivery, ProviderName, VerifiedIdentity } from '../../providers/provider.ts';
+import type { OperationErrorCode } from './errors.ts';
+import type { ImageReference } from './image-reference.ts';
+import type { PlainToken } from './plain-token.ts';
+import type { StepReport } from './step.ts';
+
+/** What can be done to a service; the word in labels and routes. */
+export const actionNames = ['update', 'clean', 'backup', 'restore'] as const;
+export type ActionName = (typeof actionNames)[number];
+
+/** One action with its parameters, as asked for. */
+export interface UpdateRequest {
+  readonly action: 'update';
+  /** Absent: the reference that the service runs now, resolved anew. */
+  readonly image?: ImageReference;
+  /** Recreate the tasks even when the image is the same. */
+  readonly isForce: boolean;
+}
+export type ActionRequest = UpdateRequest;
+
+/** Who asks. Whatever is in here has been verified, plain tokens excepted: labels decide what they are good for. */
+export type Caller =
+  | { readonly kind: 'admin' }
+  | { readonly kind: 'token'; readonly token: PlainToken }
+  | { readonly kind: 'workload'; readonly identities: readonly [VerifiedIdentity, ...VerifiedIdentity[]] }
+  | { readonly kind: 'delivery'; readonly delivery: Delivery }
+  | { readonly kind: 'schedule' };
+
+/** A caller as operations show it: never a secret. */
+export interface CallerSummary {
+  readonly kind: Caller['kind'];
+  readonly provider?: ProviderName;
+  readonly repository?: string;
+  readonly ref?: string;
+  readonly actor?: string;
+}
+
+export type OperationStatus =
+  | 'queued'
+  | 'running'
+  | 'succeeded'
+  | 'unchanged'
+  | 'failed'
+  | 'rolled_back'
+  | 'timed_out'
+  | 'interrupted';
+
+/** Statuses an operation ends with. */
+export type Verdict = Exclude<OperationStatus, 'queued' | 'running'>;
+
+/** One action on one target for one caller, from acceptance to verdict; the shape of the HTTP answer. */
+export interface Operation {
+  readonly id: string;
+  readonly action: ActionName;
+  readonly target: { readonly kind: 'service' | 'node'; readonly id: string; readonly name: string };
+  readonly caller: CallerSummary;
+  readonly status: OperationStatus;
+  /** References as `repository:tag`; `digest` is what was asked for, resolved. */
+  readonly image?: { readonly from: string; readonly to: string; readonly digest: string };
+  readonly steps: readonly StepReport[];
+  /** Times are ISO 8601 in UTC. */
+  readonly createdAt: string;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  readonly error?: { readonly code: OperationErrorCode; readonly message: string };
+}
+
+/** Whether the operation has its verdict. */
+export function isFinished(operation: Operation): operation is Operation & { status: Verdict } {
+  return operation.status !== 'queued' && operation.status !== 'running';
+}
+
+/** What operations, logs and events may say of a caller. */
+export function summarizeCaller(caller: Caller): CallerSummary {
+  if (caller.kind === 'workload') {
+    return { kind: caller.kind, ...summarizeIdentity(caller.identities[0]) };
+  }
+  if (caller.kind === 'delivery') {
+    return { kind: caller.kind, ...summarizeIdentity(caller.delivery.identity) };
+  }
+  return { kind: caller.kind };
+}
+
+function summarizeIdentity(identity: VerifiedIdentity): Omit<CallerSummary, 'kind'> {
+  return {
+    provider: identity.provider,
+    repository: identity.repository,
+    ...(identity.ref !== undefined && { ref: identity.ref }),
+    ...(identity.actor !== undefined && { actor: identity.actor }),
+  };
+}

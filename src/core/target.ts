@@ -1,0 +1,12 @@
+import type { ServiceLabels } from './labels.ts';
+
+/** A service as `authorize` looks at it. */
+export interface ServiceTarget {
+  readonly kind: 'service';
+  readonly id: string;
+  readonly name: string;
+  /** The image that its tasks run, as the spec has it. */
+  readonly image: string;
+  readonly labels: ServiceLabels;
+}
+export type Target = ServiceTarget;

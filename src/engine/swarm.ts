@@ -1,0 +1,164 @@
+import type { HelperService } from '../core/helper.ts';
+import type { ImageReference } from '../core/image-reference.ts';
+
+/** A service in the swarm's words. */
+export interface Service {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The image of its tasks as the spec has it, with the digest where there is one. */
+  readonly image: string;
+  readonly mode: 'replicated' | 'global' | 'replicated-job' | 'global-job';
+  /** Only of replicated services. */
+  readonly replicas?: number;
+  /** Grows with every write of the service, by whomever. */
+  readonly version: number;
+  /** Grows with every forced update; tasks carry the value they were made from. */
+  readonly forceUpdate: number;
+  /** Absent: no update since it was created, or the swarm has not begun the newest one. */
+  readonly update?: UpdateStatus;
+  /** What the swarm does when an update fails. */
+  readonly failureAction: 'pause' | 'continue' | 'rollback';
+  readonly logDriver?: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface UpdateStatus {
+  readonly state: 'updating' | 'paused' | 'completed' | 'rollback_started' | 'rollback_paused' | 'rollback_completed';
+  readonly message: string;
+  readonly startedAt?: string;
+  readonly completedAt?: string;
+}
+
+/** Task states in their order. */
+export const taskStates = [
+  'new',
+  'allocated',
+  'pending',
+  'assigned',
+  'accepted',
+  'preparing',
+  'ready',
+  'starting',
+  'running',
+  'complete',
+  'shutdown',
+  'failed',
+  'rejected',
+  'remove',
+  'orphaned',
+] as const;
+export type TaskState = (typeof taskStates)[number];
+
+export interface Task {
+  readonly id: string;
+  readonly serviceId: string;
+  /** Only of replicated services; from 1. */
+  readonly slot?: number;
+  /** Absent while no node is assigned. */
+  readonly nodeId?: string;
+  readonly state: TaskState;
+  readonly desiredState: TaskState;
+  /** The swarm's word on the state: "pending task scheduling" … */
+  readonly message: string;
+  readonly error?: string;
+  readonly exitCode?: number;
+  readonly containerId?: string;
+  readonly image: string;
+  readonly forceUpdate: number;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  /** When it came to its state; ISO 8601. */
+  readonly stateAt: string;
+}
+
+export interface Node {
+  readonly id: string;
+  readonly hostname: string;
+  readonly role: 'manager' | 'worker';
+  readonly state: 'ready' | 'down' | 'disconnected' | 'unknown';
+  readonly availability: 'active' | 'pause' | 'drain';
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Login at one registry; goes out in the `X-Registry-Auth` header and nowhere else. */
+export interface RegistryCredentials {
+  readonly registry: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/**
+ * The swarm, as far as this program needs it. Every method rejects with a SwarmError: `unavailable` when the manager
+ * can't be reached, has lost its quorum or takes longer than the request time-out.
+ */
+export interface Swarm {
+  /** Resolves when this Engine is a manager that can change the swarm. */
+  checkManager(): Promise<void>;
+
+  /** The service of exactly this name. The Engine's own name filter is a prefix match. */
+  findService(name: string): Promise<Service | undefined>;
+  getService(id: string): Promise<Service | undefined>;
+  /** @param label only those that carry it: `key` or `key=value`, matched by the Engine */
+  listServices(label?: string): Promise<readonly Service[]>;
+
+  /**
+   * Reads the service afresh and writes it back with another image, and nothing else changed.
+   * @throws SwarmError `out_of_sequence` when somebody wrote it in between, `not_found`
+   */
+  updateServiceImage(
+    serviceId: string,
+    change: { readonly image: string; readonly isForce: boolean },
+    credentials?: RegistryCredentials,
+  ): Promise<void>;
+
+  /**
+   * Creates the service of a helper.
+   * @returns its id
+   * @throws SwarmError `name_conflict`
+   */
+  createHelper(helper: HelperService, credentials?: RegistryCredentials): Promise<string>;
+  /** Removes a service; one that is gone already is no error. */
+  removeService(serviceId: string): Promise<void>;
+
+  /** All tasks of a service that the swarm still remembers, in any state. */
+  listTasks(serviceId: string): Promise<readonly Task[]>;
+  /**
+   * The last lines that a task printed, oldest first, standard output and error together.
+   * @throws SwarmError `logs_unavailable` where the log driver can't be read or the node does not answer in time
+   */
+  taskLogs(taskId: string, lines: number): Promise<readonly string[]>;
+
+  listNodes(): Promise<readonly Node[]>;
+
+  /**
+   * Asks the registry, through the Engine, which digest a reference stands for; for multi-platform images that of the
+   * index.
+   * @throws SwarmError `image_not_found`, `registry_unauthorized`, `registry_unreachable`
+   */
+  resolveDigest(image: ImageReference, credentials?: RegistryCredentials): Promise<string>;
+}
+
+export type SwarmErrorCode =
+  | 'unavailable'
+  | 'not_found'
+  | 'out_of_sequence'
+  | 'name_conflict'
+  | 'logs_unavailable'
+  | 'image_not_found'
+  | 'registry_unauthorized'
+  | 'registry_unreachable'
+  | 'rejected';
+
+/** A refusal by the Engine. The message is the Engine's and may go to an authorised caller once redacted. */
+export class SwarmError extends Error {
+  override readonly name = 'SwarmError';
+  readonly code: SwarmErrorCode;
+
+  constructor(code: SwarmErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
