@@ -15,9 +15,14 @@ export interface VerifiedIdentity {
   readonly provider: ProviderName;
   /** `owner/name` on GitHub, the project's full path on GitLab, in the platform's own case. */
   readonly repository: string;
-  /** The platform's immutable id of the repository, decimal digits. */
-  readonly repositoryId: string;
-  /** The immutable id of the owner (GitHub) or namespace (GitLab), decimal digits. */
+  /**
+   * The platform's immutable id of the repository, decimal digits. Absent where only the path is proved: the webhook
+   * secret of one repository, project or group is bound to its path, and whoever holds it can sign any id.
+   */
+  readonly repositoryId?: string;
+  /** The id that such a webhook names. It may narrow a grant whose repository matches, and never replace it. */
+  readonly claimedRepositoryId?: string;
+  /** The immutable id of the owner (GitHub) or namespace (GitLab), decimal digits. Absent as `repositoryId` is. */
   readonly ownerId?: string;
   /** Full git ref, `refs/heads/…` or `refs/tags/…`. Absent where the platform names none. */
   readonly ref?: string;
