@@ -46,7 +46,11 @@ export class RequestError extends Error {
   /** Per wrong field what is wrong with it, or label faults. */
   readonly details: readonly string[];
 
-  constructor(code: RequestErrorCode, message: string, options: ErrorOptions & { details?: readonly string[] } = {}) {
+  constructor(
+    code: RequestErrorCode,
+    message: string,
+    options: ErrorOptions & { details?: readonly string[] } = {},
+  ) {
     super(message, options);
     this.code = code;
     this.details = options.details ?? [];

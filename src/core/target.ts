@@ -1,4 +1,4 @@
-import type { ServiceLabels } from './labels.ts';
+import { parseServiceLabels, type ServiceLabels } from './labels.ts';
 
 /** A service as `authorize` looks at it. */
 export interface ServiceTarget {
@@ -10,3 +10,14 @@ export interface ServiceTarget {
   readonly labels: ServiceLabels;
 }
 export type Target = ServiceTarget;
+
+/** Parses the labels of a service. */
+export function serviceTarget(service: {
+  readonly id: string;
+  readonly name: string;
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+}): ServiceTarget {
+  const { id, name, image, labels } = service;
+  return { kind: 'service', id, name, image, labels: parseServiceLabels(labels) };
+}

@@ -1,5 +1,6 @@
 import type { HelperService } from '../core/helper.ts';
 import type { ImageReference } from '../core/image-reference.ts';
+import type { RegistryCredentials } from '../core/registry-credentials.ts';
 
 /** A service in the swarm's words. */
 export interface Service {
@@ -26,7 +27,13 @@ export interface Service {
 }
 
 export interface UpdateStatus {
-  readonly state: 'updating' | 'paused' | 'completed' | 'rollback_started' | 'rollback_paused' | 'rollback_completed';
+  readonly state:
+    | 'updating'
+    | 'paused'
+    | 'completed'
+    | 'rollback_started'
+    | 'rollback_paused'
+    | 'rollback_completed';
   readonly message: string;
   readonly startedAt?: string;
   readonly completedAt?: string;
@@ -81,13 +88,6 @@ export interface Node {
   readonly state: 'ready' | 'down' | 'disconnected' | 'unknown';
   readonly availability: 'active' | 'pause' | 'drain';
   readonly labels: Readonly<Record<string, string>>;
-}
-
-/** Login at one registry; goes out in the `X-Registry-Auth` header and nowhere else. */
-export interface RegistryCredentials {
-  readonly registry: string;
-  readonly username: string;
-  readonly password: string;
 }
 
 /**

@@ -1,0 +1,190 @@
+import { type ProviderName, providerNames, webhookEvents } from '../../providers/provider.ts';
+import {
+  booleanValue,
+  daysValue,
+  durationMsValue,
+  idListValue,
+  imagePatternListValue,
+  imageTemplateValue,
+  nameListValue,
+  oneOf,
+  organizationRepositoryListValue,
+  refListValue,
+  repositoryListValue,
+  someOf,
+  startedByListValue,
+  textValue,
+  tokenValue,
+  type ValueReader,
+} from './label-values.ts';
+import { type ActionName, actionNames } from './operation.ts';
+
+/** One label of the contract: parser and reference page are made from it. */
+export interface LabelDefinition<T> {
+  /** Without `swarm-utils.`. */
+  readonly key: string;
+  readonly value: ValueReader<T>;
+  readonly description: string;
+  /** Its value never appears anywhere. */
+  readonly isSecret: boolean;
+}
+
+export const defaultStartedBy: Readonly<Record<ProviderName, readonly string[]>> = {
+  'github-org': ['push', 'workflow_dispatch', 'release'],
+  github: ['push', 'workflow_dispatch', 'release'],
+  gitlab: ['push', 'web'],
+};
+
+function define<T>(key: string, value: ValueReader<T>, description: string): LabelDefinition<T> {
+  return { key, value, description, isSecret: false };
+}
+
+function defineSecret<T>(key: string, value: ValueReader<T>, description: string): LabelDefinition<T> {
+  return { key, value, description, isSecret: true };
+}
+
+/** The labels that every action has. */
+export function actionLabels<A extends ActionName>(action: A) {
+  return {
+    enable: define(
+      `${action}.enable`,
+      booleanValue,
+      `Turns \`${action}\` on for this service. Default \`false\`.`,
+    ),
+    token: defineSecret(`${action}.token`, tokenValue, `Plain token that may \`${action}\` this service.`),
+    timeout: define(
+      `${action}.timeout`,
+      durationMsValue,
+      'Time for the action itself. Default: the environment.',
+    ),
+  };
+}
+
+/** The labels of one provider's grant for one action. */
+export function grantLabels(action: ActionName, provider: ProviderName) {
+  const prefix = `${action}.${provider}`;
+  return {
+    repository: define(
+      `${prefix}.repository`,
+      provider === 'github-org' ? organizationRepositoryListValue : repositoryListValue,
+      'Repository that may, compared without regard to case.',
+    ),
+    repositoryId: define(
+      `${prefix}.repository-id`,
+      idListValue,
+      'Its immutable id. With both, both must match.',
+    ),
+    ref: define(`${prefix}.ref`, refListValue, 'Branch or tag that the pipeline ran on.'),
+    environment: define(`${prefix}.environment`, textValue, 'Deployment environment, exact.'),
+    event: define(
+      `${prefix}.event`,
+      startedByListValue,
+      `What may have started the pipeline. Default \`${defaultStartedBy[provider].join(',')}\`.`,
+    ),
+    workflow: define(
+      `${prefix}.workflow`,
+      textValue,
+      provider === 'gitlab' ? 'Exact `ci_config_ref_uri`.' : 'Exact `workflow_ref`.',
+    ),
+    on: define(
+      `${prefix}.on`,
+      someOf(webhookEvents[provider]),
+      'Webhook events that start the action by themselves. Absent: none.',
+    ),
+  };
+}
+
+export function refProtectedLabel(action: ActionName) {
+  return define(
+    `${action}.gitlab.ref-protected`,
+    booleanValue,
+    'Whether the ref must be protected. Default `true`.',
+  );
+}
+
+/** An `exec` label with its shell and time-out. */
+export function execLabels(prefix: string) {
+  return {
+    script: define(`${prefix}`, textValue, "Run by the shell in every running task's container."),
+    shell: define(`${prefix}.shell`, textValue, 'Shell of the container that runs it. Default `/bin/sh`.'),
+    timeout: define(`${prefix}.timeout`, durationMsValue, 'Time for it in one container.'),
+  };
+}
+
+export const updateLabels = {
+  imageAllow: define(
+    'update.image-allow',
+    imagePatternListValue,
+    'Images that may be deployed. Default: the repository of the image that runs now. `*` alone: any.',
+  ),
+  image: define(
+    'update.image',
+    imageTemplateValue,
+    'Image that a webhook without one deploys. Default: the running reference, resolved anew.',
+  ),
+  registryAuth: define(
+    'update.registry.auth',
+    booleanValue,
+    'The registry needs a login; none found is an error.',
+  ),
+  registryUser: define('update.registry.user', textValue, 'User at the registry.'),
+  registryPassword: defineSecret('update.registry.password', textValue, 'Password or token at the registry.'),
+  registryUrl: define('update.registry.url', textValue, 'Host of the registry.'),
+  execPre: execLabels('update.exec-pre'),
+  execPost: execLabels('update.exec-post'),
+};
+
+const cleanLabels = execLabels('clean.exec');
+
+const backupLabels = {
+  exec: execLabels('backup.exec'),
+  stop: define('backup.stop', booleanValue, 'Scale the service to 0 while its volumes are uploaded.'),
+  stopTimeout: define('backup.stop.timeout', durationMsValue, 'Time for the stop.'),
+  startTimeout: define('backup.start.timeout', durationMsValue, 'Time for the start.'),
+  volumes: define('backup.volume-list-upload', nameListValue, 'Volumes to upload.'),
+  volumesTimeout: define(
+    'backup.volume-list-upload.timeout',
+    durationMsValue,
+    'Time for the upload of a volume.',
+  ),
+  s3Url: define('backup.volume-list-upload.s3.url', textValue, 'Host of the S3 server.'),
+  s3Https: define('backup.volume-list-upload.s3.https', booleanValue, 'Whether to use HTTPS.'),
+  s3AccessKey: defineSecret('backup.volume-list-upload.s3.access-key', textValue, 'Access key.'),
+  s3SecretKey: defineSecret('backup.volume-list-upload.s3.secret-key', textValue, 'Secret key.'),
+  s3Bucket: define('backup.volume-list-upload.s3.bucket', textValue, 'Bucket.'),
+  s3RetentionDays: define(
+    'backup.volume-list-upload.s3.retention-days',
+    daysValue,
+    'Days that a backup is kept.',
+  ),
+  engine: define(
+    'backup.engine',
+    oneOf(['offen', 'restic']),
+    'Program that makes the backup. Default `offen`.',
+  ),
+  target: define('backup.target', oneOf(['s3', 'local']), 'Where it goes. Default `s3`.'),
+};
+
+/** Every label that a service may carry, by its key without `swarm-utils.`. */
+export const serviceLabelDefinitions: ReadonlyMap<string, LabelDefinition<unknown>> = new Map(
+  [
+    ...actionNames.flatMap(action => [
+      ...Object.values(actionLabels(action)),
+      ...providerNames.flatMap(provider => Object.values(grantLabels(action, provider))),
+      refProtectedLabel(action),
+    ]),
+    ...flatten(updateLabels),
+    ...flatten(cleanLabels),
+    ...flatten(backupLabels),
+  ].map(definition => [definition.key, definition]),
+);
+
+type Definitions = { readonly [name: string]: LabelDefinition<unknown> | Definitions };
+
+function flatten(definitions: Definitions): LabelDefinition<unknown>[] {
+  return Object.values(definitions).flatMap(entry => (isDefinition(entry) ? [entry] : flatten(entry)));
+}
+
+function isDefinition(entry: LabelDefinition<unknown> | Definitions): entry is LabelDefinition<unknown> {
+  return 'key' in entry && typeof entry.key === 'string';
+}

@@ -1,0 +1,116 @@
+import { type ImagePattern, parseImagePattern } from './image-policy.ts';
+import { parseTokenSecret, type TokenSecret } from './plain-token.ts';
+import { isImageTemplate } from './webhook-image.ts';
+
+/** Reads the text of one kind of label value. */
+export interface ValueReader<T> {
+  /** What a right value looks like; ends the sentence "must be …" and stands in the reference. */
+  readonly expects: string;
+  /** @returns undefined when the text is not such a value */
+  readonly read: (text: string) => T | undefined;
+}
+
+const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000;
+// One or more path segments; GitHub has two, GitLab two or more. No `*`, no empty segment.
+const REPOSITORY = /^[\w.-]+(?:\/[\w.-]+)+$/;
+const OWNER_WILDCARD = /^[\w.-]+\/\*$/;
+const REF = /^refs\/(?:heads|tags)\/[^\s*~^:?[\\]*\*?$/;
+
+export const booleanValue: ValueReader<boolean> = {
+  expects: '`true` or `false`',
+  read: text => (text === 'true' ? true : text === 'false' ? false : undefined),
+};
+
+export const durationMsValue: ValueReader<number> = {
+  expects: 'milliseconds as a whole number from 1 to 604800000, `_` between digits allowed',
+  read: text => {
+    const value = /^\d[\d_]*$/.test(text) ? Number(text.replaceAll('_', '')) : 0;
+    return value >= 1 && value <= MAX_TIMEOUT_MS ? value : undefined;
+  },
+};
+
+export const daysValue: ValueReader<number> = {
+  expects: 'days as a whole number from 1 to 36500',
+  read: text => (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= 36_500 ? Number(text) : undefined),
+};
+
+export const textValue: ValueReader<string> = {
+  expects: 'a text that is not empty',
+  read: text => (text.trim() === '' ? undefined : text),
+};
+
+export const tokenValue: ValueReader<TokenSecret> = {
+  expects: 'a token that is not empty, or `sha256:` and the 64 lower-case hex digits of its SHA-256',
+  read: parseTokenSecret,
+};
+
+export const repositoryListValue: ValueReader<readonly string[]> = {
+  expects: '`owner/name`, or several with commas',
+  read: text => readList(text, item => (REPOSITORY.test(item) ? item.toLowerCase() : undefined)),
+};
+
+export const organizationRepositoryListValue: ValueReader<readonly string[]> = {
+  expects: '`owner/name` or `owner/*`, or several with commas',
+  read: text =>
+    readList(text, item =>
+      REPOSITORY.test(item) || OWNER_WILDCARD.test(item) ? item.toLowerCase() : undefined,
+    ),
+};
+
+export const idListValue: ValueReader<readonly string[]> = {
+  expects: 'a number, or several with commas',
+  read: text => readList(text, item => (/^[1-9]\d{0,19}$/.test(item) ? item : undefined)),
+};
+
+export const refListValue: ValueReader<readonly string[]> = {
+  expects: '`refs/heads/…` or `refs/tags/…` with `*` only at the end, or several with commas',
+  read: text => readList(text, item => (REF.test(item) && item.split('/')[2] !== '' ? item : undefined)),
+};
+
+export const startedByListValue: ValueReader<readonly string[]> = {
+  expects: "the platform's names of what starts a pipeline, with commas",
+  read: text => readList(text, item => (/^[a-z_]+$/.test(item) ? item : undefined)),
+};
+
+export const imagePatternListValue: ValueReader<readonly ImagePattern[]> = {
+  expects: '`registry/repository[:tag]` with `*` only at the end, or several with commas',
+  read: text => readList(text, parseImagePattern),
+};
+
+export const imageTemplateValue: ValueReader<string> = {
+  expects: 'an image reference, in which `{sha}`, `{short_sha}`, `{tag}` and `{branch}` may stand',
+  read: text => (isImageTemplate(text) ? text : undefined),
+};
+
+export const nameListValue: ValueReader<readonly string[]> = {
+  expects: 'names with commas',
+  read: text => readList(text, item => (/^[A-Za-z0-9][\w.-]*$/.test(item) ? item : undefined)),
+};
+
+/** A value out of a fixed set. */
+export function oneOf<T extends string>(choices: readonly T[]): ValueReader<T> {
+  return {
+    expects: choices.map(choice => `\`${choice}\``).join(' or '),
+    read: text => choices.find(choice => choice === text),
+  };
+}
+
+/** Values out of a fixed set, with commas. */
+export function someOf<T extends string>(choices: readonly T[]): ValueReader<readonly T[]> {
+  return {
+    expects: `out of ${choices.map(choice => `\`${choice}\``).join(', ')}, with commas`,
+    read: text => readList(text, item => choices.find(choice => choice === item)),
+  };
+}
+
+function readList<T>(text: string, readItem: (item: string) => T | undefined): readonly T[] | undefined {
+  const items: T[] = [];
+  for (const part of text.split(',')) {
+    const item = readItem(part.trim());
+    if (item === undefined) {
+      return undefined;
+    }
+    items.push(item);
+  }
+  return items;
+}
