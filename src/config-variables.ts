@@ -1,0 +1,257 @@
+import { z } from 'zod';
+import { registryAuthSchema, secretsInJson, signingTokensSchema } from './config-json-values.ts';
+import {
+  adminTokensValue,
+  countValue,
+  credentialValue,
+  dockerHostValue,
+  idValue,
+  imageValue,
+  masterKeyValue,
+  organizationValue,
+  pemValue,
+  portValue,
+  registryValue,
+  schemaOf,
+  sharedSecretValue,
+  splitList,
+  trustProxyValue,
+  urlValue,
+  wordValue,
+} from './config-values.ts';
+import {
+  booleanValue,
+  daysValue,
+  durationMsValue,
+  oneOf,
+  textValue,
+  type ValueReader,
+} from './core/label-values.ts';
+
+/** One variable of the contract: schema, redaction and reference page are made from it. */
+export interface Variable<T> {
+  readonly schema: z.ZodType<T, string | undefined>;
+  /** What a right value looks like. */
+  readonly expects: string;
+  readonly description: string;
+  /** As it would be written; absent: none. */
+  readonly defaultText?: string;
+  /** Its value is never shown, and `<name>_FILE` may name a file that holds it. */
+  readonly isSecret: boolean;
+  /** The texts in a value that must never be shown. */
+  readonly secretsIn: (text: string) => readonly string[];
+}
+
+function withDefault<T>(reader: ValueReader<T>, defaultText: string, description: string): Variable<T> {
+  const schema = schemaOf(reader).prefault(defaultText);
+  return { schema, expects: reader.expects, description, defaultText, isSecret: false, secretsIn: () => [] };
+}
+
+function optional<T>(reader: ValueReader<T>, description: string): Variable<T | undefined> {
+  const schema = schemaOf(reader).optional();
+  return { schema, expects: reader.expects, description, isSecret: false, secretsIn: () => [] };
+}
+
+function secret<T>(
+  base: z.ZodType<T, string>,
+  description: string,
+  secretsIn: (text: string) => readonly string[] = text => [text],
+): Variable<T | undefined> {
+  return { schema: base.optional(), expects: base.description ?? '', description, isSecret: true, secretsIn };
+}
+
+const http = {
+  SWARM_UTILS_SERVER_PORT: withDefault(portValue, '3000', 'HTTP port.'),
+  SWARM_UTILS_WEBHOOK_PORT: optional(
+    portValue,
+    'When set, `/webhooks/*` is served on this port and nothing else is, so that only webhooks need be published.',
+  ),
+  SWARM_UTILS_TRUST_PROXY: withDefault(
+    trustProxyValue,
+    'false',
+    "Whose `X-Forwarded-For` counts, as Express' `trust proxy`. With `true` any caller can invent its address: name your proxy instead.",
+  ),
+  SWARM_UTILS_AUTH_FAILURE_LIMIT: withDefault(
+    countValue,
+    '60',
+    'Refused credentials a minute from one address before it gets 429; `0` = no limit. What is valid is never limited.',
+  ),
+  SWARM_UTILS_ADMIN_TOKEN_LIST: secret(
+    schemaOf(adminTokensValue),
+    'Tokens of admins, who may do everything.',
+    splitList,
+  ),
+};
+
+const webhooks = {
+  SWARM_UTILS_WEBHOOK_MASTER_KEY: secret(
+    schemaOf(masterKeyValue),
+    'The webhook secret of each repository is derived from it. Turns the webhooks of `github` and `gitlab` on.',
+  ),
+  SWARM_UTILS_GITHUB_ORG_WEBHOOK_SECRET: secret(
+    schemaOf(sharedSecretValue),
+    "Secret of the organisation's webhook. Turns the webhooks of `github-org` on.",
+  ),
+  SWARM_UTILS_GITLAB_SIGNING_TOKENS: secret(
+    signingTokensSchema,
+    'Signing tokens of GitLab webhooks by project or group. Where there is one, nothing less is accepted.',
+    secretsInJson,
+  ),
+};
+
+const oidc = {
+  SWARM_UTILS_OIDC_AUDIENCE: optional(
+    wordValue,
+    'The `aud` that a token must carry, exactly. Turns OIDC on for `github`, `gitlab` and, with its name, `github-org`.',
+  ),
+  SWARM_UTILS_OIDC_ALLOW_INSECURE_ISSUER: withDefault(
+    booleanValue,
+    'false',
+    'Lets an issuer be `http://`: whoever is on the way can then forge tokens.',
+  ),
+  SWARM_UTILS_GITHUB_OIDC_ISSUER: optional(
+    urlValue,
+    'Default `https://token.actions.githubusercontent.com`. Set it for an enterprise slug or an Enterprise Server.',
+  ),
+  SWARM_UTILS_GITHUB_ORG_NAME: optional(
+    organizationValue,
+    'Login of the organisation. Turns `github-org` on.',
+  ),
+  SWARM_UTILS_GITHUB_ORG_ID: optional(idValue, "The organisation's immutable id; checked when set."),
+  SWARM_UTILS_GITHUB_ORG_OIDC_ISSUER: optional(urlValue, 'Default: `SWARM_UTILS_GITHUB_OIDC_ISSUER`.'),
+  SWARM_UTILS_GITLAB_URL: withDefault(urlValue, 'https://gitlab.com', 'The GitLab instance.'),
+  SWARM_UTILS_GITLAB_OIDC_ISSUER: optional(urlValue, 'Default: `SWARM_UTILS_GITLAB_URL`.'),
+  SWARM_UTILS_GITLAB_API_TOKEN: secret(
+    schemaOf(credentialValue),
+    'With it GitLab is asked whether a ref is protected where a webhook does not say (scope `read_api`).',
+  ),
+};
+
+const update = {
+  SWARM_UTILS_UPDATE_SERVICE_TIMEOUT: withDefault(
+    durationMsValue,
+    '60_000',
+    'Time for the rollout, milliseconds.',
+  ),
+  SWARM_UTILS_PENDING_SERVICE_TIMEOUT: withDefault(
+    durationMsValue,
+    '20_000',
+    'Time for a task to get from pending to running, milliseconds.',
+  ),
+  SWARM_UTILS_LOCK_TIMEOUT: withDefault(
+    durationMsValue,
+    '10_000',
+    'How long a request waits while another operation has the target, milliseconds.',
+  ),
+  SWARM_UTILS_EXTRA_TIMEOUT: withDefault(
+    durationMsValue,
+    '10_000',
+    'Added once per operation for the delays of the network, milliseconds.',
+  ),
+  SWARM_UTILS_DOCKER_CLI_IMAGE_NAME: withDefault(
+    imageValue,
+    'docker:25.0.5-cli-alpine3.20',
+    'Image with the Docker CLI; helper services run it on each node.',
+  ),
+};
+
+const registry = {
+  SWARM_UTILS_REGISTRY_AUTH: secret(
+    registryAuthSchema,
+    'A Docker `config.json` with the passwords in it. Labels win over it; it wins over the three below.',
+    secretsInJson,
+  ),
+  SWARM_UTILS_REGISTRY_URL: optional(
+    registryValue,
+    'The registry that the next two are for. All three or none.',
+  ),
+  SWARM_UTILS_REGISTRY_USER: optional(credentialValue, 'User at that registry.'),
+  SWARM_UTILS_REGISTRY_PASSWORD: secret(schemaOf(credentialValue), 'Password or token at that registry.'),
+};
+
+const host = {
+  SWARM_UTILS_DOCKER_HOST: withDefault(
+    dockerHostValue,
+    'unix:///var/run/docker.sock',
+    "The Engine of a manager. `tcp://` without TLS is for a private network: who reaches that port is the cluster's admin.",
+  ),
+  SWARM_UTILS_DOCKER_TLS_CA: secret(schemaOf(pemValue), "Authority that signed the Engine's certificate."),
+  SWARM_UTILS_DOCKER_TLS_CERT: secret(
+    schemaOf(pemValue),
+    'Certificate to show to the Engine; needs the key.',
+  ),
+  SWARM_UTILS_DOCKER_TLS_KEY: secret(schemaOf(pemValue), 'Key of that certificate.'),
+  SWARM_UTILS_DATA_DIR: withDefault(
+    textValue,
+    '/data',
+    'Folder of the SQLite file with history and replay records.',
+  ),
+  SWARM_UTILS_LOG_LEVEL: withDefault(
+    oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    'info',
+    'From `debug` on, errors are logged with their stack.',
+  ),
+};
+
+/** Known and checked, so that the environment of an earlier or later version starts, but without effect in this one. */
+const withoutEffect = {
+  SWARM_UTILS_IS_CRON_BACKUP_SERVICE: optional(booleanValue, ''),
+  SWARM_UTILS_IS_CRON_CLEAN_SERVICE: optional(booleanValue, ''),
+  SWARM_UTILS_IS_CRON_CLEAN_NODE: optional(booleanValue, ''),
+  SWARM_UTILS_CRON_EXPR: optional(textValue, ''),
+  SWARM_UTILS_CRON_TZ: optional(textValue, ''),
+  SWARM_UTILS_BACKUP_SERVICE_EXEC_SHELL: optional(textValue, ''),
+  SWARM_UTILS_CLEAN_SERVICE_EXEC_SHELL: optional(textValue, ''),
+  SWARM_UTILS_BACKUP_SERVICE_EXEC_TIMEOUT: optional(durationMsValue, ''),
+  SWARM_UTILS_BACKUP_SERVICE_STOP_TIMEOUT: optional(durationMsValue, ''),
+  SWARM_UTILS_BACKUP_SERVICE_VOLUME_LIST_UPLOAD_TIMEOUT: optional(durationMsValue, ''),
+  SWARM_UTILS_BACKUP_SERVICE_START_TIMEOUT: optional(durationMsValue, ''),
+  SWARM_UTILS_CLEAN_SERVICE_EXEC_TIMEOUT: optional(durationMsValue, ''),
+  SWARM_UTILS_CLEAN_NODE_IMAGE_TIMEOUT: optional(durationMsValue, ''),
+  SWARM_UTILS_CLEAN_NODE_BUILDER_TIMEOUT: optional(durationMsValue, ''),
+  SWARM_UTILS_CLEAN_NODE_CONTAINER_TIMEOUT: optional(durationMsValue, ''),
+  SWARM_UTILS_S3_URL: optional(wordValue, ''),
+  SWARM_UTILS_S3_HTTPS: optional(booleanValue, ''),
+  SWARM_UTILS_S3_BUCKET: optional(wordValue, ''),
+  SWARM_UTILS_S3_ACCESS_KEY: secret(schemaOf(credentialValue), ''),
+  SWARM_UTILS_S3_SECRET_KEY: secret(schemaOf(credentialValue), ''),
+  SWARM_UTILS_S3_RETENTION_DAYS: optional(daysValue, ''),
+  SWARM_UTILS_BACKUP_OFFEN_IMAGE: optional(imageValue, ''),
+  SWARM_UTILS_BACKUP_RESTIC_IMAGE: optional(imageValue, ''),
+  SWARM_UTILS_BACKUP_RCLONE_IMAGE: optional(imageValue, ''),
+  SWARM_UTILS_RESTIC_PASSWORD: secret(schemaOf(credentialValue), ''),
+  SWARM_UTILS_GITHUB_API_URL: optional(urlValue, ''),
+  SWARM_UTILS_GITHUB_API_TOKEN: secret(schemaOf(credentialValue), ''),
+};
+
+/** The variables that have an effect, as the reference page shows them. */
+export const variableGroups: readonly {
+  readonly title: string;
+  readonly variables: Readonly<Record<string, Variable<unknown>>>;
+}[] = [
+  { title: 'HTTP', variables: http },
+  { title: 'Webhooks', variables: webhooks },
+  { title: 'OIDC and platforms', variables: oidc },
+  { title: 'Update', variables: update },
+  { title: 'Registries', variables: registry },
+  { title: 'Engine, data and log', variables: host },
+];
+
+const effective = { ...http, ...webhooks, ...oidc, ...update, ...registry, ...host };
+
+/** Every variable there is, by its name. */
+export const variables: ReadonlyMap<string, Variable<unknown>> = new Map(
+  Object.entries({ ...effective, ...withoutEffect }),
+);
+
+/** The names of those that are accepted and do nothing. */
+export const namesWithoutEffect: ReadonlySet<string> = new Set(Object.keys(withoutEffect));
+
+type Shape = { readonly [K in keyof typeof effective]: (typeof effective)[K]['schema'] };
+
+/** The one schema of the environment. Its input: texts that are not empty, secrets already read from their files. */
+export const environmentSchema = z.object(
+  Object.fromEntries([...variables].map(([name, variable]) => [name, variable.schema])) as unknown as Shape,
+);
+
+export type Environment = z.output<typeof environmentSchema>;
