@@ -1,0 +1,107 @@
+import { createServer, type Server } from 'node:http';
+import express, { type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import { RequestError } from '../core/errors.ts';
+import { createAccess } from './access.ts';
+import { createAuthenticate } from './authenticate.ts';
+import { jsonBody, webhookBody } from './body.ts';
+import { createErrorHandler } from './error-handler.ts';
+import { TransportError } from './errors.ts';
+import { createExplain } from './explain.ts';
+import { createFailureLimit } from './failure-limit.ts';
+import { checkHeaders } from './headers.ts';
+import { createHealth } from './health.ts';
+import { createOperationRoutes } from './operation-routes.ts';
+import type { HttpOptions } from './options.ts';
+import { harden, serverLimits } from './server-limits.ts';
+import { createServiceRoutes } from './service-routes.ts';
+import { createStartOnce, type StartOnce } from './start-once.ts';
+import { createUpdateService } from './update-service.ts';
+import { createWebhookReceiver } from './webhooks.ts';
+
+export type { HttpOptions };
+
+/**
+ * A server for everything, for the API or for the webhooks; each answers `/healthz` and `/readyz`. It does not listen
+ * yet.
+ */
+export function createHttpServer(options: HttpOptions): Server {
+  const app = createApp(options);
+  const server = createServer(serverLimits, app);
+  harden(server);
+  // An unknown expectation is no reason for an answer in another form.
+  server.on('checkExpectation', app);
+  return server;
+}
+
+function createApp(options: HttpOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  app.set('trust proxy', options.trustProxy);
+  app.set('query parser', 'simple');
+  app.use(helmet());
+  app.use((request, response, next) => {
+    response.locals.receivedAt = options.now();
+    response.set('Cache-Control', 'no-store');
+    checkHeaders(request);
+    next();
+  });
+  addHealth(app, options);
+  const startOnce = createStartOnce(options);
+  if (options.routes !== 'webhooks') {
+    addApi(app, options, startOnce);
+  }
+  if (options.routes !== 'api') {
+    addWebhooks(app, options, startOnce);
+  }
+  app.use(() => {
+    throw new RequestError('not_found', 'There is no such route.');
+  });
+  const countFailure = createFailureLimit(options.authFailureLimit);
+  app.use(createErrorHandler({ log: options.log, countFailure }));
+  return app;
+}
+
+function addHealth(app: Express, options: HttpOptions): void {
+  const health = createHealth(options);
+  addRoute(app, 'GET', '/healthz', health.live);
+  addRoute(app, 'GET', '/readyz', health.ready);
+}
+
+function addApi(app: Express, options: HttpOptions, startOnce: StartOnce): void {
+  const { providers, adminTokens, heartbeatMs = 15_000 } = options;
+  const { tokens } = providers;
+  const authenticate = createAuthenticate({ tokens, adminTokens });
+  const access = createAccess(options.swarm);
+  const shared = { ...options, access, authenticate, startOnce, tokens, heartbeatMs };
+  const operations = createOperationRoutes(shared);
+  const services = createServiceRoutes(shared);
+  addRoute(app, 'POST', '/api/update/service', ...jsonBody(), createUpdateService(shared));
+  addRoute(app, 'POST', '/api/explain', ...jsonBody(), createExplain(shared));
+  addRoute(app, 'GET', '/api/operations', operations.list);
+  addRoute(app, 'GET', '/api/operations/:id', operations.one);
+  addRoute(app, 'GET', '/api/operations/:id/events', operations.events);
+  addRoute(app, 'GET', '/api/services', services.list);
+  addRoute(app, 'GET', '/api/services/:name', services.one);
+}
+
+/** A provider that is not configured has no route, and so is answered as one that does not exist. */
+function addWebhooks(app: Express, options: HttpOptions, startOnce: StartOnce): void {
+  const { providers, webhookDeadlineMs: deadlineMs = 9_000 } = options;
+  const body = webhookBody();
+  for (const [name, verifier] of providers.webhooks) {
+    const receive = createWebhookReceiver({ ...options, verifier, startOnce, deadlineMs });
+    addRoute(app, 'POST', `/webhooks/${name}`, ...body, receive);
+  }
+}
+
+function addRoute(app: Express, method: 'GET' | 'POST', path: string, ...handlers: RequestHandler[]): void {
+  const route = app.route(path);
+  const allowed = method === 'GET' ? 'GET, HEAD' : 'POST';
+  (method === 'GET' ? route.get(...handlers) : route.post(...handlers)).all((_request, response) => {
+    response.set('Allow', allowed);
+    throw new TransportError('method_not_allowed', `Only ${allowed} can be used here.`);
+  });
+}

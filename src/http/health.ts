@@ -1,0 +1,31 @@
+import type { Request, Response } from 'express';
+import { RequestError } from '../core/errors.ts';
+import type { Swarm } from '../engine/swarm.ts';
+
+/** `GET /healthz`: the process answers. `GET /readyz`: it can work, too. Both are for everyone and say nothing else. */
+export function createHealth(options: { readonly swarm: Swarm; isStopping(): boolean }) {
+  let running: Promise<void> | undefined;
+  /** One question to the Engine at a time, however many ask. */
+  const checkManager = () => {
+    running ??= options.swarm.checkManager().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return {
+    live: (_request: Request, response: Response): void => {
+      response.json({ status: 'ok' });
+    },
+    ready: async (_request: Request, response: Response): Promise<void> => {
+      if (options.isStopping()) {
+        throw new RequestError('stopping', 'The server is stopping.');
+      }
+      try {
+        await checkManager();
+      } catch (cause) {
+        throw new RequestError('swarm_unavailable', 'The swarm can not be reached.', { cause });
+      }
+      response.json({ status: 'ready' });
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import type { Request, Response } from 'express';
+import type { OperationErrorCode } from '../core/errors.ts';
+import { isFinished, type Operation } from '../core/operation.ts';
+
+/** HTTP statuses of operations that did not succeed; whatever it is, the operation is the body. */
+const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
+  busy: 409,
+  helper_busy: 409,
+  not_authorized_any_more: 424,
+  target_gone: 424,
+  unsupported_mode: 424,
+  registry_credentials_missing: 424,
+  registry_unauthorized: 424,
+  registry_unreachable: 424,
+  image_not_found: 424,
+  digest_mismatch: 424,
+  update_conflict: 424,
+  update_paused: 424,
+  rolled_back: 424,
+  rollback_paused: 424,
+  rejected: 424,
+  replaced: 424,
+  not_scheduled: 424,
+  exec_failed: 424,
+  internal: 500,
+  swarm_unavailable: 503,
+  interrupted: 503,
+  timed_out: 504,
+};
+
+/** The HTTP status of an operation: 202 until it has its verdict. */
+export function statusOfOperation(operation: Operation): number {
+  switch (operation.status) {
+    case 'queued':
+    case 'running':
+      return 202;
+    case 'succeeded':
+    case 'unchanged':
+      return 200;
+    case 'timed_out':
+      return 504;
+    case 'interrupted':
+      return 503;
+    case 'failed':
+    case 'rolled_back':
+      return operation.error === undefined ? 424 : statusByErrorCode[operation.error.code];
+  }
+}
+
+/** Sends an operation with the status of its verdict, or 202 and where to look for it. */
+export function sendOperation(response: Response, operation: Operation, retryAfterSeconds: number): void {
+  const status = statusOfOperation(operation);
+  if (!isFinished(operation)) {
+    response.location(`/api/operations/${operation.id}`);
+  }
+  if (status === 409) {
+    response.set('Retry-After', String(retryAfterSeconds));
+  }
+  response.status(status).json(operation);
+}
+
+/** Whether the caller asked for events rather than for JSON. */
+export function wantsEvents(request: Request): boolean {
+  return request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream';
+}

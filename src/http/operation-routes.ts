@@ -1,0 +1,76 @@
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import type { Caller, Operation } from '../core/operation.ts';
+import type { Operations } from '../engine/operations.ts';
+import type { Swarm } from '../engine/swarm.ts';
+import type { Access } from './access.ts';
+import type { Authenticate } from './authenticate.ts';
+import { streamOperation } from './event-stream.ts';
+import { countField, readFields, serviceNameField } from './read-fields.ts';
+
+const listQuery = z.strictObject({
+  limit: countField(200, 50),
+  serviceName: serviceNameField.optional(),
+});
+
+/** `GET /api/operations`, `/api/operations/:id`, `/api/operations/:id/events` */
+export function createOperationRoutes(options: {
+  readonly access: Access;
+  readonly authenticate: Authenticate;
+  readonly operations: Operations;
+  readonly swarm: Swarm;
+  readonly heartbeatMs: number;
+}) {
+  const { access, authenticate, operations, swarm, heartbeatMs } = options;
+
+  /** An operation is read by who may read its target now; that of a target that is gone by admins. */
+  async function findReadable(caller: Caller, id: string): Promise<Operation> {
+    const operation = operations.get(id);
+    const isReadable =
+      operation !== undefined &&
+      (caller.kind === 'admin' ||
+        (await access.readableService(caller, () => swarm.getService(operation.target.id))) !== undefined);
+    if (!isReadable) {
+      throw await access.refuse(caller);
+    }
+    return operation;
+  }
+
+  async function listReadable(caller: Caller, limit: number): Promise<readonly Operation[]> {
+    if (caller.kind === 'admin') {
+      return operations.list({ limit });
+    }
+    const services = await access.readableServices(caller);
+    return services
+      .flatMap(({ target }) => operations.list({ limit, targetId: target.id }))
+      .sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+      .slice(0, limit);
+  }
+
+  return {
+    list: async (request: Request, response: Response): Promise<void> => {
+      const { limit, serviceName } = readFields(listQuery, request.query);
+      const { caller } = await authenticate(request);
+      if (serviceName === undefined) {
+        response.json({ operations: await listReadable(caller, limit) });
+        return;
+      }
+      const found = await access.readableService(caller, () => swarm.findService(serviceName));
+      if (found === undefined) {
+        throw await access.refuse(caller);
+      }
+      response.json({ operations: operations.list({ limit, targetId: found.target.id }) });
+    },
+    one: async (request: Request, response: Response): Promise<void> => {
+      const { caller } = await authenticate(request);
+      response.json(await findReadable(caller, String(request.params.id)));
+    },
+    events: async (request: Request, response: Response): Promise<void> => {
+      const { caller } = await authenticate(request);
+      const { id } = await findReadable(caller, String(request.params.id));
+      if (!streamOperation(request, response, { operations, id, heartbeatMs })) {
+        throw await access.refuse(caller);
+      }
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import type { Logger } from 'pino';
+import type { Providers } from '../../providers/provider.ts';
+import type { TokenSecret } from '../core/plain-token.ts';
+import type { Operations } from '../engine/operations.ts';
+import type { Replay } from '../engine/replay.ts';
+import type { Swarm } from '../engine/swarm.ts';
+
+/** What the HTTP side needs of the rest. */
+export interface HttpOptions {
+  readonly swarm: Swarm;
+  readonly operations: Operations;
+  readonly providers: Providers;
+  readonly replay: Replay;
+  readonly adminTokens: readonly TokenSecret[];
+  /** Refused credentials a minute from one address before it gets 429; 0 = no limit. */
+  readonly authFailureLimit: number;
+  /** Express' `trust proxy`, for the address that the limit counts and the log names. */
+  readonly trustProxy: boolean | number | string;
+  readonly log: Logger;
+  /** While true, nothing new is started; what is read goes on. */
+  isStopping(): boolean;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** `Retry-After` of who finds a target busy. */
+  readonly lockRetryAfterSeconds: number;
+  /** What this server answers besides its health. */
+  readonly routes: 'all' | 'api' | 'webhooks';
+  /** Until then a webhook has its answer. Default 9 000: GitHub gives up after 10 s. */
+  readonly webhookDeadlineMs?: number;
+  /** Between two comments on a silent event stream. Default 15 000. */
+  readonly heartbeatMs?: number;
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { RequestError } from '../core/errors.ts';
+import { type ImageReference, parseImageReference } from '../core/image-reference.ts';
+
+const MAX_DETAILS = 20;
+const MAX_SERVICE_NAME = 63;
+// What swarmkit takes for the name of a service, and the dots that older versions took.
+const SERVICE_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
+
+/** The exact name of a service. Whether it exists is another question. */
+export const serviceNameField = z
+  .string({ error: issue => (issue.input === undefined ? 'is required' : 'must be a string') })
+  .refine(name => name.length <= MAX_SERVICE_NAME && SERVICE_NAME.test(name), {
+    error: `must be the name of a service: 1 to ${MAX_SERVICE_NAME} of A-Z, a-z, 0-9, "_", "-" and "."`,
+  });
+
+/** `true` or `false`; as a string too, since a shell's variable in quotes becomes one. */
+export const booleanField = z
+  .union([z.boolean(), z.literal(['true', 'false'])], { error: 'must be true or false' })
+  .transform(value => value === true || value === 'true');
+
+/** An image reference, parsed. An empty string is a mistake, not "none": a pipeline's variable was not set. */
+export const imageField = z
+  .string({ error: 'must be a string' })
+  .transform((text, context): ImageReference => {
+    const image = parseImageReference(text);
+    if (image === undefined) {
+      context.issues.push({ code: 'custom', message: 'must be an image reference', input: text });
+      return z.NEVER;
+    }
+    return image;
+  });
+
+/** A credential in the body, as the seed has it. */
+export const tokenField = z.string({ error: 'must be a string' });
+
+/** A whole number in a query. */
+export function countField(max: number, fallback: number) {
+  return z
+    .string({ error: 'must be given once' })
+    .regex(/^[0-9]{1,9}$/, { error: 'must be a number' })
+    .transform(Number)
+    .refine(count => count >= 1 && count <= max, { error: `must be from 1 to ${max}` })
+    .default(fallback);
+}
+
+/**
+ * Checks a body or a query against its schema.
+ * @throws RequestError `malformed`, whose details name every wrong field
+ */
+export function readFields<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
+  const result = schema.safeParse(input);
+  if (result.success) {
+    return result.data;
+  }
+  const details = result.error.issues.flatMap(describe);
+  throw new RequestError('malformed', 'The request has wrong fields.', {
+    details: details.slice(0, MAX_DETAILS),
+  });
+}
+
+function describe(issue: z.core.$ZodIssue): readonly string[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map(key => `${[...issue.path, key].map(shorten).join('.')}: is unknown`);
+  }
+  if (issue.path.length === 0) {
+    return ['The body must be a JSON object.'];
+  }
+  return [`${issue.path.map(shorten).join('.')}: ${issue.message}`];
+}
+
+/** Names of fields come from the caller: no more of them than helps. */
+function shorten(name: PropertyKey): string {
+  const text = String(name);
+  return text.length > 64 ? `${text.slice(0, 64)}…` : text;
+}

@@ -1,0 +1,119 @@
+import type { Request, Response } from 'express';
+import type { Logger } from 'pino';
+import type { Delivery, WebhookVerifier } from '../../providers/provider.ts';
+import { authorize, type LabelToken, visibilityOf } from '../core/authorize.ts';
+import { RequestError } from '../core/errors.ts';
+import { labelPrefix } from '../core/labels.ts';
+import type { ActionRequest, Caller, Operation } from '../core/operation.ts';
+import { serviceTarget } from '../core/target.ts';
+import { imageForDelivery } from '../core/webhook-image.ts';
+import type { Operations } from '../engine/operations.ts';
+import type { Service, Swarm } from '../engine/swarm.ts';
+import { logDenial } from './access.ts';
+import { firstValues } from './headers.ts';
+import type { StartOnce } from './start-once.ts';
+
+/**
+ * A signature names no time, so it stays good for as long as its secret. What has started something is remembered
+ * longer than any secret should live.
+ */
+const DELIVERY_MEMORY_MS = 10 * 365 * 24 * 60 * 60 * 1000;
+
+/** `POST /webhooks/<provider>`. The answer never waits for what was started. */
+export function createWebhookReceiver(options: {
+  readonly verifier: WebhookVerifier;
+  readonly swarm: Swarm;
+  readonly operations: Operations;
+  readonly startOnce: StartOnce;
+  readonly log: Logger;
+  now(): number;
+  readonly deadlineMs: number;
+}) {
+  const { verifier, swarm, operations, startOnce, log } = options;
+
+  /** Decides for each service that wants webhooks of this provider. */
+  function allowedBy(delivery: Delivery, services: readonly Service[]): readonly LabelToken[] {
+    const caller: Caller = { kind: 'delivery', delivery };
+    return services.flatMap(service => {
+      const target = serviceTarget(service);
+      const image = imageForDelivery(delivery, target.labels);
+      const request: ActionRequest = {
+        action: 'update',
+        isForce: false,
+        ...('image' in image && image.image !== undefined && { image: image.image }),
+      };
+      const decision = authorize(caller, request, target);
+      if (decision.allowed && !('fault' in image)) {
+        return [decision.labelToken];
+      }
+      // A service that names another repository is of no interest, and there may be hundreds of them.
+      if (decision.allowed) {
+        const message = 'fault' in image ? image.fault : '';
+        logDenial(log, caller, target, {
+          reason: 'image_unknown',
+          findings: [{ reason: 'label_fault', message }],
+        });
+      } else if (visibilityOf(decision.reason) !== 'hidden') {
+        logDenial(log, caller, target, decision);
+      }
+      return [];
+    });
+  }
+
+  async function handle(delivery: Delivery, deadline: number): Promise<readonly Operation[]> {
+    const binding = {
+      replayKey: delivery.replayKey,
+      fingerprint: 'delivery',
+      expiresAt: new Date(options.now() + DELIVERY_MEMORY_MS),
+    };
+    const known = startOnce.find(binding);
+    if (known !== undefined) {
+      return known;
+    }
+    const filter = `${labelPrefix}update.${delivery.identity.provider}.on`;
+    const services = await before(deadline - options.now(), swarm.listServices(filter));
+    const allowed = allowedBy(delivery, services);
+    return allowed.length === 0
+      ? []
+      : startOnce.start(binding, () => allowed.map(token => operations.start(token, { isPatient: true })));
+  }
+
+  return async (request: Request, response: Response): Promise<void> => {
+    const receivedAt: unknown = response.locals.receivedAt;
+    const startedAt = typeof receivedAt === 'number' ? receivedAt : options.now();
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const verified = await verifier.verifyWebhook({ headers: firstValues(request), body });
+    if (verified.kind === 'ignored') {
+      response.json({ operations: [], ignored: verified.reason });
+      return;
+    }
+    const started = await handle(verified, startedAt + options.deadlineMs);
+    if (started.length === 0) {
+      response.json({
+        operations: [],
+        ignored: `No service asks for ${verified.event} of ${verified.identity.repository}.`,
+      });
+      return;
+    }
+    const operationsStarted = started.map(({ id, action, target }) => ({
+      id,
+      action,
+      serviceName: target.name,
+    }));
+    response.status(202).json({ operations: operationsStarted });
+  };
+}
+
+/** @throws RequestError `swarm_unavailable` when it takes longer; what comes later is not used */
+async function before<T>(timeLeftMs: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    const late = () => reject(new RequestError('swarm_unavailable', 'The swarm is too slow.'));
+    timer = setTimeout(late, Math.max(0, timeLeftMs));
+  });
+  try {
+    return await Promise.race([work, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
