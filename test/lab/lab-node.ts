@@ -1,0 +1,128 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Docker from 'dockerode';
+import { answersPing, type DockerDaemon, startDocker, waitForDocker } from './daemon.ts';
+import { LabError } from './lab-error.ts';
+import type { LabLayout, NodeLayout, NodeRole } from './layout.ts';
+import { namespacePath, setPort } from './network.ts';
+import { dockerClient } from './packages.ts';
+import { killUntilGone, processesInNamespace, sendSignal } from './processes.ts';
+import { type CommandOptions, type CommandResult, runCommand } from './run-command.ts';
+
+/** One Docker host of the lab. */
+export interface LabNode {
+  /** Its host name in the swarm: `manager-1`, `worker-1` … */
+  readonly name: string;
+  readonly role: NodeRole;
+  readonly address: string;
+  /** Its docker.sock, as a path on this machine. */
+  readonly socketPath: string;
+  readonly swarmNodeId: string;
+  /** A client of its Engine API. */
+  engine(): Docker;
+  /** The Docker CLI against it, with a configuration folder of its own. A failure is an exit code, not an error. */
+  docker(args: readonly string[], options?: Pick<CommandOptions, 'input' | 'env'>): Promise<CommandResult>;
+  /** Crashes the host: kill -9 of the daemon, its containers and all else on it. Its disk stays. */
+  kill(): Promise<void>;
+  /** Boots the host again and waits until the daemon answers and is back in the swarm. */
+  start(): Promise<void>;
+  isRunning(): Promise<boolean>;
+  /** The daemon hangs (SIGSTOP) until `resumeDaemon`: connections are taken and never answered. */
+  pauseDaemon(): Promise<void>;
+  resumeDaemon(): Promise<void>;
+  /** Pulls or plugs its network cable. Its socket on this machine works all the same. */
+  setLink(state: 'up' | 'down'): Promise<void>;
+}
+
+/** The daemon of a node, as `startDocker` takes it. */
+export function nodeDaemon(layout: LabLayout, node: NodeLayout): DockerDaemon {
+  return {
+    hostname: node.name,
+    stateDir: node.stateDir,
+    socketPath: node.socketPath,
+    cgroup: node.cgroup,
+    namespacePath: namespacePath(node.namespace),
+    // Nothing answers there: the lab resolves the swarm's names only.
+    resolver: layout.hostAddress,
+    settings: {
+      'insecure-registries': Object.values(layout.registries).map(({ host, port }) => `${host}:${port}`),
+    },
+  };
+}
+
+/** Ends everything that runs on a node, whoever started it. Harmless when nothing does. */
+export async function killNode(node: Pick<NodeLayout, 'namespace'>): Promise<void> {
+  const path = namespacePath(node.namespace);
+  await killUntilGone(() => processesInNamespace(path), node.namespace);
+}
+
+/** A node by its layout. `swarmNodeId` is what the swarm calls it. */
+export function createLabNode(lab: LabLayout, layout: NodeLayout, swarmNodeId: string): LabNode {
+  const daemon = nodeDaemon(lab, layout);
+  const engine = () => new Docker({ socketPath: layout.socketPath });
+
+  return {
+    name: layout.name,
+    role: layout.role,
+    address: layout.address,
+    socketPath: layout.socketPath,
+    swarmNodeId,
+    engine,
+    async docker(args, options = {}) {
+      const config = join(layout.stateDir, 'docker-config');
+      await mkdir(config, { recursive: true });
+      return runCommand(
+        dockerClient(),
+        ['--config', config, '--host', `unix://${layout.socketPath}`, ...args],
+        options,
+      );
+    },
+    kill: () => killNode(layout),
+    async start() {
+      if (await answersPing(layout.socketPath)) {
+        return;
+      }
+      await killNode(layout);
+      await startDocker(daemon);
+      await waitForDocker(daemon);
+      await waitForSwarm(engine(), layout);
+    },
+    isRunning: () => answersPing(layout.socketPath),
+    pauseDaemon: () => signalDaemon(layout, 'SIGSTOP'),
+    resumeDaemon: () => signalDaemon(layout, 'SIGCONT'),
+    setLink: state => setPort(lab, layout, state),
+  };
+}
+
+async function signalDaemon(layout: NodeLayout, signal: NodeJS.Signals): Promise<void> {
+  for (const pid of await processesInNamespace(namespacePath(layout.namespace))) {
+    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+    if (name.trim() === 'dockerd') {
+      sendSignal(pid, signal);
+    }
+  }
+}
+
+async function waitForSwarm(engine: Docker, { name, role }: NodeLayout): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    const { Swarm: swarm } = (await engine.info()) as { Swarm: SwarmInfo };
+    if (swarm.LocalNodeState === 'active' && (role === 'worker' || swarm.ControlAvailable)) {
+      return;
+    }
+    if (performance.now() > deadline) {
+      throw new LabError(
+        'timed-out',
+        `${name} is not back in the swarm after 60 s: ${swarm.LocalNodeState} ${swarm.Error}`,
+      );
+    }
+    await sleep(50);
+  }
+}
+
+interface SwarmInfo {
+  readonly LocalNodeState: string;
+  readonly ControlAvailable: boolean;
+  readonly Error: string;
+}

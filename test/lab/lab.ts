@@ -1,0 +1,142 @@
+import { LabError } from './lab-error.ts';
+import { type AppVersion, appVersions } from './lab-images.ts';
+import { bringUp, heal, takeDown } from './lab-lifecycle.ts';
+import { createLabNode, type LabNode } from './lab-node.ts';
+import { createLabRegistry, type LabRegistry, type PrivateLabRegistry } from './lab-registry.ts';
+import { resetLab } from './lab-reset.ts';
+import { type LabState, readState } from './lab-state.ts';
+import { type LabShape, layoutLab } from './layout.ts';
+import { withLock } from './lock.ts';
+import { installPackages, labPrograms } from './packages.ts';
+import { requirePrivileges } from './privileges.ts';
+
+/** References of the images in the lab's registries, ready for a service's specification. */
+export interface LabImageReferences {
+  /** The application in the open registry. */
+  readonly app: Readonly<Record<AppVersion, string>>;
+  /** The same in the private registry. */
+  readonly privateApp: Readonly<Record<AppVersion, string>>;
+  /** `docker` and a shell, for helper services. */
+  readonly dockerCli: string;
+  /** A shell and `curl`, for what a CI runner does. */
+  readonly runner: string;
+}
+
+/** A swarm of real Docker daemons on this machine, with two real registries. */
+export interface Lab {
+  readonly instance: number;
+  /** This machine's address as the nodes and their containers see it: servers of tests listen there. */
+  readonly hostAddress: string;
+  /** Managers first. */
+  readonly nodes: readonly LabNode[];
+  /** The first manager. */
+  readonly manager: LabNode;
+  readonly registry: LabRegistry;
+  readonly privateRegistry: PrivateLabRegistry;
+  readonly images: LabImageReferences;
+  /**
+   * As after the start: no services, configs, secrets, networks, containers, volumes or node labels of anyone, every
+   * node and registry running, no Docker logins. Images stay, on the nodes and in the registries.
+   */
+  reset(): Promise<void>;
+  /** Takes the lab down; nothing of it is left but caches. */
+  stop(): Promise<void>;
+}
+
+/** What to start and whom to tell about it. */
+export interface StartOptions extends LabShape {
+  readonly onProgress?: (message: string) => void;
+}
+
+/**
+ * Brings a lab up, or mends and takes the one that is there. Safe after a killed run and with others doing the same.
+ * Throws `not-supported` where this machine or user cannot have one, `other-shape` when one with other nodes runs.
+ */
+export async function startLab(options: StartOptions): Promise<Lab> {
+  const { instance, nodes, managers, onProgress = () => undefined } = options;
+  const shape = { instance, nodes, managers };
+  const layout = layoutLab(shape);
+  requirePrivileges();
+  await installPackages(labPrograms, onProgress);
+  return withLock(
+    layout.prefix,
+    async () => {
+      const state = await readState(instance);
+      if (state && (await heal(state, onProgress))) {
+        refuseOtherShape(state, shape);
+        return createLab(state);
+      }
+      await takeDown(instance, state);
+      return createLab(await bringUp(shape, onProgress));
+    },
+    onProgress,
+  );
+}
+
+/** A lab that is running already. Throws `not-running` where there is none. */
+export async function connectLab(instance: number): Promise<Lab> {
+  layoutLab({ instance, nodes: 1, managers: 1 });
+  requirePrivileges();
+  const state = await readState(instance);
+  if (!state) {
+    throw new LabError(
+      'not-running',
+      `No lab ${instance} is running. Start it: npm run lab -- up --instance ${instance}`,
+    );
+  }
+  return createLab(state);
+}
+
+/** Takes down whatever there is of an instance, also what a killed run left. Harmless when there is nothing. */
+export async function stopLab(instance: number, onProgress?: (message: string) => void): Promise<void> {
+  const { prefix } = layoutLab({ instance, nodes: 1, managers: 1 });
+  requirePrivileges();
+  await withLock(prefix, async () => takeDown(instance, await readState(instance)), onProgress);
+}
+
+function createLab(state: LabState): Lab {
+  const layout = layoutLab(state);
+  const nodes = layout.nodes.map(node => createLabNode(layout, node, state.swarmNodeIds[node.name] ?? ''));
+  const [manager] = nodes;
+  if (!manager) {
+    throw new LabError('bad-argument', 'A lab has at least one node.');
+  }
+  const registry = createLabRegistry(layout.registries.open);
+  const privateRegistry = {
+    ...createLabRegistry(layout.registries.private, state.privateRegistry),
+    ...state.privateRegistry,
+  };
+  const appIn = (from: LabRegistry) =>
+    Object.fromEntries(appVersions.map(version => [version, from.reference(`app:${version}`)])) as Record<
+      AppVersion,
+      string
+    >;
+  const parts = {
+    instance: layout.instance,
+    hostAddress: layout.hostAddress,
+    nodes,
+    manager,
+    registry,
+    privateRegistry,
+  };
+  return {
+    ...parts,
+    images: {
+      app: appIn(registry),
+      privateApp: appIn(privateRegistry),
+      dockerCli: registry.reference('docker:cli'),
+      runner: registry.reference('runner:1'),
+    },
+    reset: () => resetLab(parts),
+    stop: () => stopLab(layout.instance),
+  };
+}
+
+function refuseOtherShape(state: LabShape, wanted: LabShape): void {
+  if (state.nodes !== wanted.nodes || state.managers !== wanted.managers) {
+    throw new LabError(
+      'other-shape',
+      `Lab ${state.instance} runs with ${state.nodes} nodes, ${state.managers} of them managers. Take it down first.`,
+    );
+  }
+}

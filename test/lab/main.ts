@@ -1,0 +1,106 @@
+import { parseArgs } from 'node:util';
+import { connectLab, type Lab, startLab, stopLab } from './lab.ts';
+import { LabError } from './lab-error.ts';
+
+const usage = `A real Docker swarm on this machine, for tests, the demo and trying things out.
+
+  npm run lab -- up [--nodes 3] [--managers 1] [--instance 0]
+  npm run lab -- status [--instance 0]
+  npm run lab -- reset [--instance 0]
+  npm run lab -- down [--instance 0]
+
+  up      starts the nodes and registries, or mends a lab that is there; installs missing Debian packages
+  status  what there is and whether it runs
+  reset   removes every service, config, secret, network, container and volume of the swarm
+  down    takes everything down; nothing is left but caches
+
+  --nodes N      number of Docker hosts, managers included (1-50)
+  --managers N   how many of them are managers
+  --instance N   labs of different instances (0-9) run side by side
+
+Needs root on Linux.`;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArguments();
+  const [command, ...rest] = positionals;
+  if (values.help || command === 'help') {
+    console.log(usage);
+    return;
+  }
+  if (rest.length > 0) {
+    throw new LabError('bad-argument', `Too much: ${rest.join(' ')}`);
+  }
+  const instance = Number(values.instance);
+  switch (command) {
+    case 'up':
+      return up(instance, Number(values.nodes), Number(values.managers));
+    case 'down':
+      await stopLab(instance, progress());
+      console.log(`Lab ${instance} is down.`);
+      return;
+    case 'status':
+      return describe(await connectLab(instance));
+    case 'reset':
+      await (await connectLab(instance)).reset();
+      console.log(`Lab ${instance} is as after its start.`);
+      return;
+    default:
+      throw new LabError('bad-argument', `${command ?? 'No command'}: see npm run lab -- --help`);
+  }
+}
+
+function parseArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        nodes: { type: 'string', default: '3' },
+        managers: { type: 'string', default: '1' },
+        instance: { type: 'string', default: '0' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    throw new LabError('bad-argument', error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function up(instance: number, nodes: number, managers: number): Promise<void> {
+  const onProgress = progress();
+  const lab = await startLab({ instance, nodes, managers, onProgress });
+  onProgress('up');
+  await describe(lab);
+}
+
+async function describe(lab: Lab): Promise<void> {
+  const running = (is: boolean) => (is ? 'running' : 'NOT RUNNING');
+  for (const node of lab.nodes) {
+    console.log(
+      `${node.name.padEnd(12)} ${node.address.padEnd(12)} ${running(await node.isRunning()).padEnd(12)} ${node.socketPath}`,
+    );
+  }
+  for (const [name, registry] of [
+    ['registry', lab.registry],
+    ['private', lab.privateRegistry],
+  ] as const) {
+    console.log(`${name.padEnd(12)} ${registry.address.padEnd(25)} ${running(await registry.isRunning())}`);
+  }
+  const { username, password } = lab.privateRegistry;
+  console.log(`
+private registry: user ${username}, password ${password}
+images: ${lab.images.app['1']} (2, 3, crash, unhealthy, slow), ${lab.images.dockerCli}, ${lab.images.runner}
+try:    docker -H unix://${lab.manager.socketPath} node ls`);
+}
+
+/** Prints what happens, with the seconds since the start. */
+function progress(): (message: string) => void {
+  const start = performance.now();
+  return message =>
+    console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${message}`);
+}
+
+main().catch((error: unknown) => {
+  // What the lab says is for people to read; anything else is a fault of the lab and needs its stack.
+  console.error(error instanceof LabError ? error.message : error);
+  process.exitCode = 1;
+});
