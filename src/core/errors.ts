@@ -34,6 +34,7 @@ export type OperationErrorCode =
   | 'not_scheduled'
   | 'exec_failed'
   | 'helper_busy'
+  | 'rejected'
   | 'timed_out'
   | 'swarm_unavailable'
   | 'interrupted'

@@ -55,7 +55,7 @@ export interface Operation {
   readonly target: { readonly kind: 'service' | 'node'; readonly id: string; readonly name: string };
   readonly caller: CallerSummary;
   readonly status: OperationStatus;
-  /** References as `repository:tag`; `digest` is what was asked for, resolved. */
+  /** What the service ran and what it was asked to run, pinned where known; `digest` is that of `to`. */
   readonly image?: { readonly from: string; readonly to: string; readonly digest: string };
   readonly steps: readonly StepReport[];
   /** Times are ISO 8601 in UTC. */

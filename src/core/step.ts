@@ -1,4 +1,4 @@
-import type { HelperReport } from './helper.ts';
+import type { HelperReport, TaskReport } from './helper.ts';
 import type { ImageReference } from './image-reference.ts';
 
 /** What a step does. The engine has one executor per kind. */
@@ -35,4 +35,6 @@ export interface StepReport {
   readonly durationMs?: number;
   readonly message?: string;
   readonly helper?: HelperReport;
+  /** Tasks of the target that failed, newest first. */
+  readonly tasks?: readonly TaskReport[];
 }

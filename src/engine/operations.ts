@@ -1,6 +1,13 @@
-import type { LabelToken } from '../core/authorize.ts';
-import type { Operation } from '../core/operation.ts';
+import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { type LabelToken, type LabelTokenContent, redeemLabelToken } from '../core/authorize.ts';
+import { RequestError } from '../core/errors.ts';
+import { isFinished, type Operation, summarizeCaller } from '../core/operation.ts';
 import type { StepReport } from '../core/step.ts';
+import { createLock, LockTimeout } from './lock.ts';
+import { type OperationEnd, runOperation } from './run-operation.ts';
+import type { EngineWorld } from './steps/step-executor.ts';
+import type { History } from './store.ts';
 
 /** Progress of an operation. The last one is always `finished`. */
 export type OperationEvent =
@@ -12,10 +19,10 @@ export type OperationEvent =
 /** The operations of this process and, from the history, of those before it. */
 export interface Operations {
   /**
-   * Accepts an operation and begins it at once. One for the same target that waits for its turn with the same
-   * parameters is returned instead of a second one.
-   * @param options.isPatient wait for the target's lock as long as the running operation can take, instead of the
-   *   lock time-out: for callers that nobody repeats, such as webhooks
+   * Accepts an operation and begins it at once.
+   * @param options.isPatient for callers that nobody repeats, such as webhooks: wait for the target's lock as long as
+   *   those before take, instead of the lock time-out; and be one with an operation that waits for the same lock with
+   *   the same parameters
    * @throws RequestError `stopping`
    */
   start(labelToken: LabelToken, options?: { readonly isPatient?: boolean }): Operation;
@@ -29,4 +36,172 @@ export interface Operations {
    * @returns the end of the subscription, to be called by who leaves early; undefined for an unknown id
    */
   watch(id: string, listener: (event: OperationEvent) => void): (() => void) | undefined;
+  /** Accepts nothing any more, and resolves when all that was accepted has its verdict. */
+  stop(): Promise<void>;
+  /** How many have no verdict yet. */
+  readonly running: number;
+}
+
+export interface OperationsOptions {
+  readonly world: EngineWorld;
+  readonly history: History;
+  readonly onFinished: (operation: Operation) => void;
+  readonly onInternalError: (error: unknown, operation: Operation) => void;
+}
+
+/** An operation that has no verdict yet. */
+interface Running {
+  operation: Operation;
+  readonly content: LabelTokenContent;
+  readonly events: EventEmitter<{ event: [OperationEvent]; done: [] }>;
+}
+
+export function createOperations({
+  world,
+  history,
+  onFinished,
+  onInternalError,
+}: OperationsOptions): Operations {
+  const running = new Map<string, Running>();
+  const lock = createLock();
+  let isStopping = false;
+  const now = () => world.clock.now().toISOString();
+
+  const run = async (record: Running, isPatient: boolean): Promise<void> => {
+    const lockTimeoutMs = isPatient ? undefined : world.settings.timeouts.lockMs;
+    const work = () => {
+      change(record, { status: 'running', startedAt: now() });
+      history.save(record.operation);
+      return runOperation(world, record.content, listenTo(record));
+    };
+    const end = await lock.run(record.operation.target.id, lockTimeoutMs, work).catch((error: unknown) => {
+      if (error instanceof LockTimeout) {
+        return busy(world.settings.timeouts.lockMs);
+      }
+      onInternalError(error, record.operation);
+      return internalFailure;
+    });
+    record.operation = { ...record.operation, ...end, finishedAt: now() };
+    running.delete(record.operation.id);
+    history.save(record.operation);
+    onFinished(record.operation);
+    record.events.emit('event', { type: 'finished', operation: record.operation });
+    record.events.emit('done');
+  };
+
+  const change = (record: Running, fields: Partial<Operation>) => {
+    record.operation = { ...record.operation, ...fields };
+    record.events.emit('event', { type: 'status', operation: record.operation });
+  };
+
+  const listenTo = (record: Running) => ({
+    step(step: StepReport) {
+      const others = record.operation.steps.filter(({ name }) => name !== step.name);
+      record.operation = { ...record.operation, steps: [...others, step] };
+      record.events.emit('event', { type: 'step', step });
+    },
+    image(image: Operation['image']) {
+      change(record, image === undefined ? {} : { image });
+    },
+    progress(step: string, message: string) {
+      record.events.emit('event', { type: 'progress', step, message });
+    },
+    internalError(error: unknown) {
+      onInternalError(error, record.operation);
+    },
+  });
+
+  const findWaiting = (content: LabelTokenContent) =>
+    [...running.values()].find(
+      ({ operation, content: other }) =>
+        operation.status === 'queued' && parametersOf(other) === parametersOf(content),
+    );
+
+  return {
+    start(labelToken, { isPatient = false } = {}) {
+      const content = redeemLabelToken(labelToken);
+      if (isStopping) {
+        throw new RequestError(
+          'stopping',
+          'swarm-utils is stopping and begins nothing new. Try again in a moment.',
+        );
+      }
+      const waiting = isPatient ? findWaiting(content) : undefined;
+      if (waiting !== undefined) {
+        return waiting.operation;
+      }
+      const { kind, id, name } = content.target;
+      const operation: Operation = {
+        id: randomUUID(),
+        action: content.request.action,
+        target: { kind, id, name },
+        caller: summarizeCaller(content.caller),
+        status: 'queued',
+        steps: [],
+        createdAt: now(),
+      };
+      const record: Running = { operation, content, events: new EventEmitter() };
+      // As many may watch as like.
+      record.events.setMaxListeners(0);
+      running.set(operation.id, record);
+      history.save(operation);
+      void run(record, isPatient);
+      return operation;
+    },
+
+    get: id => running.get(id)?.operation ?? history.get(id),
+
+    list: filter => history.list(filter).map(operation => running.get(operation.id)?.operation ?? operation),
+
+    async finished(id) {
+      const record = running.get(id);
+      if (record !== undefined) {
+        await once(record.events, 'done');
+      }
+      const operation = history.get(id);
+      if (operation === undefined || !isFinished(operation)) {
+        throw new RangeError(`There is no operation ${id}.`);
+      }
+      return operation;
+    },
+
+    watch(id, listener) {
+      const record = running.get(id);
+      const operation = record?.operation ?? history.get(id);
+      if (operation === undefined) {
+        return undefined;
+      }
+      listener({ type: 'status', operation });
+      if (record === undefined) {
+        listener({ type: 'finished', operation });
+        return () => undefined;
+      }
+      record.events.on('event', listener);
+      return () => record.events.off('event', listener);
+    },
+
+    async stop() {
+      isStopping = true;
+      await Promise.all([...running.values()].map(({ events }) => once(events, 'done')));
+    },
+
+    get running() {
+      return running.size;
+    },
+  };
+}
+
+const internalFailure: OperationEnd = {
+  status: 'failed',
+  error: { code: 'internal', message: 'swarm-utils itself failed; its log says how.' },
+};
+
+function busy(lockMs: number): OperationEnd {
+  const message = `Another operation is at work on this target and did not end within ${lockMs} ms. Try again later.`;
+  return { status: 'failed', error: { code: 'busy', message } };
+}
+
+/** Equal for operations of which one will do. */
+function parametersOf({ request, target }: LabelTokenContent): string {
+  return JSON.stringify([target.id, request]);
 }

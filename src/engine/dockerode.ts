@@ -1,0 +1,276 @@
+import type { Readable } from 'node:stream';
+import Docker from 'dockerode';
+import { formatImageReference } from '../core/image-reference.ts';
+import type { RegistryCredentials } from '../core/registry-credentials.ts';
+import {
+  type NodeJson,
+  readNode,
+  readService,
+  readTask,
+  type ServiceJson,
+  type TaskJson,
+  writeHelperSpec,
+} from './engine-json.ts';
+import { type Swarm, SwarmError, type SwarmErrorCode } from './swarm.ts';
+import { readLogLines } from './task-logs.ts';
+
+export interface EngineConnection {
+  /** `unix:///path` or `tcp://host:port`. */
+  readonly host: string;
+  /** PEM texts; `tcp://` with a certificate authority speaks TLS. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  /** Longest wait for one answer, milliseconds. Default 30 s. */
+  readonly requestTimeoutMs?: number;
+}
+
+const LOGS_TIMEOUT_MS = 5000;
+const MAX_LOG_BYTES = 256 * 1024;
+
+/** The swarm behind the Engine API of a manager, from version 1.41 (Docker 20.10) on. */
+export function createDockerodeSwarm(connection: EngineConnection): Swarm {
+  const docker = new Docker(readConnection(connection));
+  const requestTimeoutMs = connection.requestTimeoutMs ?? 30_000;
+  const abortSignal = () => AbortSignal.timeout(requestTimeoutMs);
+
+  const listServices = async (filters: Record<string, string[]>) => {
+    const found = await call(() =>
+      docker.listServices({ filters: JSON.stringify(filters), abortSignal: abortSignal() }),
+    );
+    return (found as unknown as ServiceJson[]).map(readService);
+  };
+  const inspectService = (id: string) =>
+    call(async () => (await docker.getService(id).inspect({ abortSignal: abortSignal() })) as ServiceJson);
+
+  return {
+    async checkManager() {
+      await call(() => docker.listNodes({ abortSignal: abortSignal() }));
+    },
+
+    async findService(name) {
+      const found = await listServices({ name: [name] });
+      return found.find(service => service.name === name);
+    },
+
+    async getService(id) {
+      try {
+        return readService(await inspectService(id));
+      } catch (error) {
+        if (error instanceof SwarmError && error.code === 'not_found') {
+          return undefined;
+        }
+        throw error;
+      }
+    },
+
+    listServices: label => listServices(label === undefined ? {} : { label: [label] }),
+
+    async updateServiceImage(serviceId, change, credentials) {
+      const { Spec: spec, Version: version } = await inspectService(serviceId);
+      const { TaskTemplate: template } = spec;
+      const changed = {
+        ...spec,
+        TaskTemplate: {
+          ...template,
+          ContainerSpec: { ...template.ContainerSpec, Image: change.image },
+          ForceUpdate: (template.ForceUpdate ?? 0) + (change.isForce ? 1 : 0),
+        },
+      };
+      // Without credentials the swarm keeps those that the spec was last written with.
+      await call(() =>
+        dial(docker, {
+          method: 'POST',
+          path: `/services/${serviceId}/update?`,
+          options: { _query: { version: version.Index }, _body: changed },
+          authconfig: writeCredentials(credentials),
+          abortSignal: abortSignal(),
+        }),
+      );
+    },
+
+    async createHelper(helper, credentials) {
+      const request = { _query: {}, _body: writeHelperSpec(helper), abortSignal: abortSignal() };
+      const created = await call(() =>
+        docker.createService(
+          writeCredentials(credentials),
+          request as unknown as Docker.CreateServiceOptions,
+        ),
+      );
+      return created.id;
+    },
+
+    async removeService(serviceId) {
+      try {
+        await call(() => docker.getService(serviceId).remove({ abortSignal: abortSignal() }));
+      } catch (error) {
+        if (!(error instanceof SwarmError && error.code === 'not_found')) {
+          throw error;
+        }
+      }
+    },
+
+    async listTasks(serviceId) {
+      const filters = JSON.stringify({ service: [serviceId] });
+      const found = await call(() => docker.listTasks({ filters, abortSignal: abortSignal() }));
+      return (found as unknown as TaskJson[]).map(readTask);
+    },
+
+    async taskLogs(taskId, lines) {
+      const read = await readStream(docker, `/tasks/${taskId}/logs?`, {
+        stdout: true,
+        stderr: true,
+        tail: lines,
+      });
+      return readLogLines(read).slice(-lines);
+    },
+
+    async listNodes() {
+      const found = await call(() => docker.listNodes({ abortSignal: abortSignal() }));
+      return (found as unknown as NodeJson[]).map(readNode);
+    },
+
+    async resolveDigest(image, credentials) {
+      // The Engine wants one of the two: with a digest the tag says nothing.
+      const { tag, ...rest } = image;
+      const name = formatImageReference(image.digest === undefined ? image : rest);
+      try {
+        const found = await dial(docker, {
+          path: `/distribution/${name}/json`,
+          authconfig: writeCredentials(credentials),
+          abortSignal: abortSignal(),
+        });
+        return (found as { Descriptor: { digest: string } }).Descriptor.digest;
+      } catch (error) {
+        throw readRegistryError(error, name);
+      }
+    },
+  };
+}
+
+function readConnection({ host, tls }: EngineConnection): Docker.DockerOptions {
+  const url = new URL(host);
+  // Whatever is not given here would be taken from DOCKER_HOST and DOCKER_CERT_PATH.
+  const none = { host: undefined, port: undefined, ca: undefined, cert: undefined, key: undefined };
+  return (
+    url.protocol === 'unix:'
+      ? { ...none, socketPath: decodeURIComponent(url.pathname) }
+      : {
+          ...none,
+          ...tls,
+          host: url.hostname,
+          port: url.port || (tls?.ca === undefined ? 2375 : 2376),
+          protocol: tls?.ca === undefined ? 'http' : 'https',
+        }
+  ) as Docker.DockerOptions;
+}
+
+/** Undefined is right where the types of dockerode forbid it: then no X-Registry-Auth header goes out. */
+function writeCredentials(credentials: RegistryCredentials | undefined): Docker.AuthConfig {
+  return (credentials && {
+    username: credentials.username,
+    password: credentials.password,
+    serveraddress: credentials.registry,
+  }) as Docker.AuthConfig;
+}
+
+/** Reads an answer that may never end, for as long and as much as is reasonable. */
+async function readStream(docker: Docker, path: string, options: object): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    const stream = (await dial(docker, {
+      path,
+      options,
+      isStream: true,
+      abortSignal: AbortSignal.timeout(LOGS_TIMEOUT_MS),
+    })) as Readable;
+    for await (const chunk of stream) {
+      chunks.push(chunk as Buffer);
+      size += (chunk as Buffer).length;
+      if (size > MAX_LOG_BYTES) {
+        break;
+      }
+    }
+  } catch (error) {
+    if (chunks.length === 0) {
+      throw new SwarmError('logs_unavailable', messageOf(error), { cause: error });
+    }
+  }
+  return Buffer.concat(chunks);
+}
+
+interface EngineRequest {
+  readonly path: string;
+  readonly abortSignal: AbortSignal;
+  readonly method?: 'GET' | 'POST';
+  readonly options?: object;
+  readonly authconfig?: Docker.AuthConfig;
+  readonly isStream?: boolean;
+}
+
+/** For what dockerode has no method with a time-out. */
+function dial(docker: Docker, request: EngineRequest): Promise<unknown> {
+  const statusCodes = { 200: true, 401: 'unauthorized', 404: 'not found', 500: 'server error' };
+  return new Promise((resolve, reject) => {
+    docker.modem.dial({ method: 'GET', statusCodes, ...request }, (error: unknown, answer: unknown) =>
+      error ? reject(error) : resolve(answer),
+    );
+  });
+}
+
+async function call<T>(request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    throw readError(error);
+  }
+}
+
+function readError(error: unknown): SwarmError {
+  const status = statusOf(error);
+  const message = messageOf(error);
+  return new SwarmError(readCode(status, message), message, { cause: error });
+}
+
+function readCode(status: number | undefined, message: string): SwarmErrorCode {
+  if (/update out of sequence/.test(message)) {
+    return 'out_of_sequence';
+  }
+  if (
+    status === undefined ||
+    status === 503 ||
+    /not a swarm manager|does not have a leader|has no leader/.test(message)
+  ) {
+    return 'unavailable';
+  }
+  return status === 404 ? 'not_found' : status === 409 ? 'name_conflict' : 'rejected';
+}
+
+function readRegistryError(error: unknown, name: string): SwarmError {
+  const status = statusOf(error);
+  const message = messageOf(error);
+  const fail = (code: SwarmErrorCode) => new SwarmError(code, `${name}: ${message}`, { cause: error });
+  if (/not found|unknown|no such/i.test(message) && !/no such host/.test(message)) {
+    return fail('image_not_found');
+  }
+  if (status === 401 || status === 403 || /unauthorized|denied|no basic auth/i.test(message)) {
+    return fail('registry_unauthorized');
+  }
+  return status === undefined && !isTimeout(error) ? readError(error) : fail('registry_unreachable');
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError');
+}
+
+function statusOf(error: unknown): number | undefined {
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === 'number' ? status : undefined;
+}
+
+function messageOf(error: unknown): string {
+  const json = (error as { json?: { message?: unknown } | null } | null)?.json;
+  if (typeof json?.message === 'string') {
+    return json.message;
+  }
+  return error instanceof Error ? error.message : String(error);
+}

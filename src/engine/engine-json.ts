@@ -1,0 +1,190 @@
+import type { HelperService } from '../core/helper.ts';
+import { helperLabel } from '../core/labels.ts';
+import {
+  type Node,
+  type Service,
+  SwarmError,
+  type Task,
+  type TaskState,
+  taskStates,
+  type UpdateStatus,
+} from './swarm.ts';
+
+// The fields of the Engine API (v1.41 and later) that are read here; https://docs.docker.com/reference/api/engine/.
+
+export interface ServiceJson {
+  readonly ID: string;
+  readonly Version: { readonly Index: number };
+  readonly CreatedAt: string;
+  readonly UpdatedAt: string;
+  readonly Spec: ServiceSpecJson;
+  readonly UpdateStatus?: {
+    readonly State?: string;
+    readonly StartedAt?: string;
+    readonly CompletedAt?: string;
+    readonly Message?: string;
+  };
+}
+
+/** Whatever else is in a spec is written back as it was read. */
+export interface ServiceSpecJson {
+  readonly Name: string;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly TaskTemplate: {
+    readonly ContainerSpec?: { readonly Image: string };
+    readonly ForceUpdate?: number;
+    readonly LogDriver?: { readonly Name?: string };
+  };
+  readonly Mode?: {
+    readonly Replicated?: { readonly Replicas?: number };
+    readonly Global?: object;
+    readonly ReplicatedJob?: object;
+    readonly GlobalJob?: object;
+  };
+  readonly UpdateConfig?: { readonly FailureAction?: string };
+}
+
+export interface TaskJson {
+  readonly ID: string;
+  readonly ServiceID: string;
+  readonly Slot?: number;
+  readonly NodeID?: string;
+  readonly CreatedAt: string;
+  readonly DesiredState: string;
+  readonly Spec: { readonly ContainerSpec?: { readonly Image: string }; readonly ForceUpdate?: number };
+  readonly Status: {
+    readonly Timestamp: string;
+    readonly State: string;
+    readonly Message?: string;
+    readonly Err?: string;
+    readonly ContainerStatus?: { readonly ContainerID?: string; readonly ExitCode?: number };
+  };
+}
+
+export interface NodeJson {
+  readonly ID: string;
+  readonly Spec: {
+    readonly Role: string;
+    readonly Availability: string;
+    readonly Labels?: Readonly<Record<string, string>>;
+  };
+  readonly Description: { readonly Hostname: string };
+  readonly Status: { readonly State: string };
+}
+
+export function readService(json: ServiceJson): Service {
+  const { Spec: spec } = json;
+  const update = json.UpdateStatus?.State;
+  const replicas = spec.Mode?.Replicated === undefined ? undefined : (spec.Mode.Replicated.Replicas ?? 1);
+  return {
+    id: json.ID,
+    name: spec.Name,
+    labels: spec.Labels ?? {},
+    image: spec.TaskTemplate.ContainerSpec?.Image ?? '',
+    mode: readMode(spec.Mode),
+    version: json.Version.Index,
+    forceUpdate: spec.TaskTemplate.ForceUpdate ?? 0,
+    failureAction: oneOf(
+      ['pause', 'continue', 'rollback'],
+      spec.UpdateConfig?.FailureAction || 'pause',
+      'failure action',
+    ),
+    createdAt: json.CreatedAt,
+    updatedAt: json.UpdatedAt,
+    ...(replicas !== undefined && { replicas }),
+    // The Engine answers an empty object where the swarm has none.
+    ...(update && { update: readUpdateStatus(update, json.UpdateStatus) }),
+    ...(spec.TaskTemplate.LogDriver?.Name && { logDriver: spec.TaskTemplate.LogDriver.Name }),
+  };
+}
+
+export function readTask(json: TaskJson): Task {
+  const { Status: status } = json;
+  const container = status.ContainerStatus;
+  return {
+    id: json.ID,
+    serviceId: json.ServiceID,
+    state: readTaskState(status.State),
+    desiredState: readTaskState(json.DesiredState),
+    message: status.Message ?? '',
+    image: json.Spec.ContainerSpec?.Image ?? '',
+    forceUpdate: json.Spec.ForceUpdate ?? 0,
+    createdAt: json.CreatedAt,
+    stateAt: status.Timestamp,
+    ...(json.Slot && { slot: json.Slot }),
+    ...(json.NodeID && { nodeId: json.NodeID }),
+    ...(status.Err && { error: status.Err }),
+    ...(container?.ContainerID && { containerId: container.ContainerID, exitCode: container.ExitCode ?? 0 }),
+  };
+}
+
+export function readNode(json: NodeJson): Node {
+  return {
+    id: json.ID,
+    hostname: json.Description.Hostname,
+    role: oneOf(['manager', 'worker'], json.Spec.Role, 'node role'),
+    state: oneOf(['ready', 'down', 'disconnected', 'unknown'], json.Status.State, 'node state'),
+    availability: oneOf(['active', 'pause', 'drain'], json.Spec.Availability, 'node availability'),
+    labels: json.Spec.Labels ?? {},
+  };
+}
+
+/** The spec of a helper: one task, on one node, never restarted, its output kept where the Engine can read it. */
+export function writeHelperSpec(helper: HelperService): object {
+  return {
+    Name: helper.name,
+    Labels: { [helperLabel]: 'true' },
+    Mode: { Replicated: { Replicas: 1 } },
+    TaskTemplate: {
+      ContainerSpec: {
+        Image: helper.image,
+        Command: helper.command,
+        Labels: { [helperLabel]: 'true' },
+        Mounts: helper.mounts.map(mount => ({
+          Type: mount.type,
+          Source: mount.source,
+          Target: mount.target,
+          ReadOnly: mount.isReadOnly,
+        })),
+      },
+      Placement: { Constraints: [`node.id==${helper.nodeId}`] },
+      RestartPolicy: { Condition: 'none', MaxAttempts: 0 },
+      LogDriver: { Name: 'json-file' },
+    },
+  };
+}
+
+function readMode(mode: ServiceSpecJson['Mode']): Service['mode'] {
+  if (mode?.Global) return 'global';
+  if (mode?.ReplicatedJob) return 'replicated-job';
+  return mode?.GlobalJob ? 'global-job' : 'replicated';
+}
+
+function readUpdateStatus(state: string, json: ServiceJson['UpdateStatus']): UpdateStatus {
+  const states = [
+    'updating',
+    'paused',
+    'completed',
+    'rollback_started',
+    'rollback_paused',
+    'rollback_completed',
+  ] as const;
+  return {
+    state: oneOf(states, state, 'update state'),
+    message: json?.Message ?? '',
+    ...(json?.StartedAt && { startedAt: json.StartedAt }),
+    ...(json?.CompletedAt && { completedAt: json.CompletedAt }),
+  };
+}
+
+function readTaskState(state: string): TaskState {
+  return oneOf(taskStates, state, 'task state');
+}
+
+function oneOf<T extends string>(choices: readonly T[], value: string, what: string): T {
+  const found = choices.find(choice => choice === value);
+  if (found === undefined) {
+    throw new SwarmError('rejected', `The Engine names an unknown ${what}: ${value}`);
+  }
+  return found;
+}

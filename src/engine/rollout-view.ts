@@ -1,0 +1,62 @@
+import { OperationError } from '../core/errors.ts';
+import type { Service, Swarm, Task, UpdateStatus } from './swarm.ts';
+import { isPending, isTerminal } from './task-report.ts';
+
+/** Where a rollout stands. */
+export interface RolloutView {
+  readonly service: Service;
+  /** The swarm's word on this rollout; absent while, or where, it has none. */
+  readonly update?: UpdateStatus;
+  /** Tasks that should run. */
+  readonly wanted: number;
+  /** Of those, the ones that run the new spec. */
+  readonly updated: number;
+  /** Every task that should run runs the new spec. A service without tasks has converged. */
+  readonly hasConverged: boolean;
+  /** Tasks of the new spec for which no node was found yet. */
+  readonly unscheduled: readonly Task[];
+  /** Tasks of the new spec that ended with an error, newest first. */
+  readonly failed: readonly Task[];
+}
+
+/**
+ * Looks at the service and its tasks.
+ * @throws OperationError `target_gone`
+ */
+export async function readView(
+  swarm: Swarm,
+  rollout: { readonly service: Service; readonly image: string; readonly isForce: boolean },
+): Promise<RolloutView> {
+  const before = rollout.service;
+  const [service, tasks] = await Promise.all([swarm.getService(before.id), swarm.listTasks(before.id)]);
+  if (service === undefined) {
+    throw new OperationError('target_gone', 'Somebody removed the service during the update.');
+  }
+  const isNew = (task: Task) =>
+    task.image === rollout.image && (!rollout.isForce || task.forceUpdate > before.forceUpdate);
+  const live = tasks.filter(task => task.desiredState === 'running' || task.desiredState === 'ready');
+  const updated = live.filter(task => isNew(task) && task.state === 'running').length;
+  // A global service wants a task per fitting node: which nodes fit, its tasks say.
+  const wanted = service.mode === 'replicated' ? (service.replicas ?? 0) : live.length;
+  const isStale =
+    service.update !== undefined &&
+    service.update.startedAt === before.update?.startedAt &&
+    service.update.state === before.update?.state;
+  return {
+    service,
+    ...(service.update !== undefined && !isStale && { update: service.update }),
+    wanted,
+    updated,
+    hasConverged: updated === wanted && live.length === wanted,
+    unscheduled: live.filter(task => isNew(task) && isPending(task.state) && task.nodeId === undefined),
+    failed: tasks
+      .filter(task => isNew(task) && isTerminal(task.state) && task.error !== undefined)
+      .sort((a, b) => b.stateAt.localeCompare(a.stateAt)),
+  };
+}
+
+/** One sentence on where it stands. */
+export function describeRollout({ wanted, updated, failed }: RolloutView): string {
+  const failures = failed.length === 0 ? '' : `, ${failed.length} failed`;
+  return `${updated} of ${wanted} tasks run the new image${failures}.`;
+}

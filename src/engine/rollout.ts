@@ -1,0 +1,174 @@
+import { OperationError, type OperationErrorCode } from '../core/errors.ts';
+import type { TaskReport } from '../core/helper.ts';
+import type { RegistryCredentials } from '../core/registry-credentials.ts';
+import { after, type Clock, poll } from './clock.ts';
+import { describeRollout, type RolloutView, readView } from './rollout-view.ts';
+import { type Service, type Swarm, SwarmError } from './swarm.ts';
+import { reportTask } from './task-report.ts';
+
+export interface RolloutWorld {
+  readonly swarm: Swarm;
+  readonly clock: Clock;
+  readonly pendingTimeoutMs: number;
+  readonly redact: (text: string) => string;
+}
+
+export interface Rollout {
+  /** As it was before. */
+  readonly service: Service;
+  /** Pinned reference. */
+  readonly image: string;
+  readonly isForce: boolean;
+  readonly credentials?: RegistryCredentials | undefined;
+  /** Until the swarm has come to a verdict, milliseconds. */
+  readonly timeoutMs: number;
+  readonly onProgress: (message: string) => void;
+}
+
+export type RolloutOutcome =
+  | { readonly status: 'succeeded'; readonly message: string }
+  | {
+      readonly status: 'failed' | 'rolled_back' | 'timed_out';
+      readonly code: OperationErrorCode;
+      readonly message: string;
+      /** Failed tasks of this rollout, newest first. */
+      readonly tasks: readonly TaskReport[];
+    };
+
+const WRITE_ATTEMPTS = 10;
+const REPORTED_TASKS = 3;
+const LOG_LINES = 20;
+
+/**
+ * Gives a service another image and watches until the swarm has come to a verdict. The verdict is the swarm's own
+ * (`UpdateStatus`), which counts the monitor period; without one, as for a service that has no tasks, it is that all
+ * tasks that should run do run the new image.
+ * @throws OperationError `update_conflict`, `target_gone`
+ * @throws SwarmError
+ */
+export async function rollOut(world: RolloutWorld, rollout: Rollout): Promise<RolloutOutcome> {
+  await writeImage(world, rollout);
+  const { clock } = world;
+  let said = '';
+  const ended = await poll(clock, after(clock, rollout.timeoutMs), async () => {
+    const view = await readView(world.swarm, rollout);
+    const progress = describeRollout(view);
+    if (progress !== said) {
+      said = progress;
+      rollout.onProgress(progress);
+    }
+    const verdict = decide(world, rollout, view);
+    return verdict && { view, verdict };
+  });
+  const { view, verdict } = ended ?? {
+    view: await readView(world.swarm, rollout),
+    verdict: timedOut(rollout),
+  };
+  if (verdict.status === 'succeeded') {
+    return { status: 'succeeded', message: describeRollout(view) };
+  }
+  const tasks = await reportFailedTasks(world, view);
+  return { ...verdict, message: world.redact(`${verdict.message} ${describeRollout(view)}`), tasks };
+}
+
+/** Somebody else may write the service at the same moment; then it is read and written anew. */
+async function writeImage({ swarm, clock }: RolloutWorld, rollout: Rollout): Promise<void> {
+  const { service, image, isForce, credentials } = rollout;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await swarm.updateServiceImage(service.id, { image, isForce }, credentials);
+    } catch (error) {
+      if (!(error instanceof SwarmError && error.code === 'out_of_sequence')) {
+        throw error;
+      }
+      if (attempt === WRITE_ATTEMPTS) {
+        const message = `Others kept changing the service: ${attempt} attempts to write it were out of sequence.`;
+        throw new OperationError('update_conflict', message, { cause: error });
+      }
+      await clock.sleep(attempt * 20);
+    }
+  }
+}
+
+type Ending =
+  | { readonly status: 'succeeded' }
+  | {
+      readonly status: 'failed' | 'rolled_back' | 'timed_out';
+      readonly code: OperationErrorCode;
+      readonly message: string;
+    };
+
+/** @returns undefined while the swarm is at work */
+function decide(
+  { clock, pendingTimeoutMs }: RolloutWorld,
+  rollout: Rollout,
+  view: RolloutView,
+): Ending | undefined {
+  const { service, update } = view;
+  switch (update?.state) {
+    case 'rollback_completed':
+      return {
+        status: 'rolled_back',
+        code: 'rolled_back',
+        message: `The swarm rolled the service back to ${service.image}: ${update.message}.`,
+      };
+    case 'rollback_paused':
+      return {
+        status: 'failed',
+        code: 'rollback_paused',
+        message:
+          `The update failed, and so did the rollback: ${update.message}. ` +
+          `See \`docker service ps ${service.name}\`, then update again with an image that starts.`,
+      };
+    case 'rollback_started':
+      return undefined;
+    default:
+  }
+  if (service.image !== rollout.image) {
+    const message = `Somebody else gave the service another image meanwhile: ${service.image}.`;
+    return { status: 'failed', code: 'replaced', message };
+  }
+  if (update?.state === 'paused') {
+    return {
+      status: 'failed',
+      code: 'update_paused',
+      message:
+        `The swarm paused the update: ${update.message}. Update again with an image that starts, or go back: ` +
+        `\`docker service rollback ${service.name}\`.`,
+    };
+  }
+  if (view.hasConverged && (update === undefined || update.state === 'completed')) {
+    return { status: 'succeeded' };
+  }
+  const waiting = view.unscheduled.find(
+    task => clock.now().getTime() - Date.parse(task.createdAt) > pendingTimeoutMs,
+  );
+  return (
+    waiting && {
+      status: 'failed',
+      code: 'not_scheduled',
+      message:
+        `The swarm found no node for a task within ${pendingTimeoutMs} ms: ${waiting.error ?? waiting.message}. ` +
+        `It keeps trying; make room, or go back: \`docker service rollback ${service.name}\`.`,
+    }
+  );
+}
+
+function timedOut({ service, timeoutMs }: Rollout): Ending {
+  return {
+    status: 'timed_out',
+    code: 'timed_out',
+    message:
+      `The swarm came to no verdict within ${timeoutMs} ms and goes on. See \`docker service ps ${service.name}\`; ` +
+      'the label swarm-utils.update.timeout gives an update more time.',
+  };
+}
+
+async function reportFailedTasks(
+  { swarm, redact }: RolloutWorld,
+  view: RolloutView,
+): Promise<readonly TaskReport[]> {
+  const nodes = await swarm.listNodes();
+  const newest = view.failed.slice(0, REPORTED_TASKS);
+  return Promise.all(newest.map(task => reportTask(swarm, task, nodes, LOG_LINES, redact)));
+}

@@ -1,0 +1,151 @@
+import { OperationError } from '../core/errors.ts';
+import type { HelperReport, HelperService, TaskReport } from '../core/helper.ts';
+import { helperLabel } from '../core/labels.ts';
+import type { RegistryCredentials } from '../core/registry-credentials.ts';
+import { after, type Clock, poll } from './clock.ts';
+import { type Swarm, SwarmError, type Task } from './swarm.ts';
+import { isPending, isTerminal, reportTask } from './task-report.ts';
+
+export interface HelperWorld {
+  readonly swarm: Swarm;
+  readonly clock: Clock;
+  /** From the creation of a helper until it runs, milliseconds. */
+  readonly pendingTimeoutMs: number;
+  readonly redact: (text: string) => string;
+}
+
+export interface HelperOutcome {
+  readonly status: 'succeeded' | 'failed' | 'timed_out';
+  readonly report: HelperReport;
+  /** Why it did not succeed. */
+  readonly message?: string;
+}
+
+const LOG_LINES = 100;
+const STOP_TIMEOUT_MS = 15_000;
+
+/**
+ * Creates a helper service, waits for its task, collects what it printed, and removes it, whatever happened. When this
+ * returns, nothing of the helper runs any more.
+ * @throws OperationError `helper_busy` when a helper of this name is still at work
+ * @throws SwarmError
+ */
+export async function runHelper(
+  world: HelperWorld,
+  helper: HelperService,
+  credentials?: RegistryCredentials,
+): Promise<HelperOutcome> {
+  const serviceId = await createHelper(world, helper, credentials);
+  try {
+    return await awaitHelper(world, helper, serviceId);
+  } finally {
+    await stopHelper(world, serviceId);
+  }
+}
+
+async function createHelper(
+  world: HelperWorld,
+  helper: HelperService,
+  credentials: RegistryCredentials | undefined,
+): Promise<string> {
+  try {
+    return await world.swarm.createHelper(helper, credentials);
+  } catch (error) {
+    if (!(error instanceof SwarmError && error.code === 'name_conflict')) {
+      throw error;
+    }
+  }
+  await removeLeftover(world, helper.name);
+  return await world.swarm.createHelper(helper, credentials);
+}
+
+/** A helper that is still there was left by a swarm-utils that ended: finished it goes, at work it is let be. */
+async function removeLeftover({ swarm, clock, pendingTimeoutMs }: HelperWorld, name: string): Promise<void> {
+  const service = await swarm.findService(name);
+  if (service === undefined) {
+    return;
+  }
+  const tasks = await swarm.listTasks(service.id);
+  const ageMs = clock.now().getTime() - Date.parse(service.createdAt);
+  // Right after its creation a service has no tasks yet, which does not mean that it has finished.
+  const isFinished =
+    tasks.length === 0 ? ageMs > pendingTimeoutMs : tasks.every(task => isTerminal(task.state));
+  if (service.labels[helperLabel] === undefined || !isFinished) {
+    throw new OperationError(
+      'helper_busy',
+      `The helper service ${name} of an earlier run is still at work. Try again when it has finished, or remove it: ` +
+        `docker service rm ${name}`,
+    );
+  }
+  await swarm.removeService(service.id);
+}
+
+async function awaitHelper(
+  world: HelperWorld,
+  helper: HelperService,
+  serviceId: string,
+): Promise<HelperOutcome> {
+  const { swarm, clock, pendingTimeoutMs } = world;
+  const newestTask = async () => (await swarm.listTasks(serviceId)).at(0);
+  const started = await poll(clock, after(clock, pendingTimeoutMs), async () => {
+    const task = await newestTask();
+    return task === undefined || isPending(task.state) ? undefined : task;
+  });
+  if (started === undefined) {
+    return fail(world, helper, await newestTask(), 'failed', task => describePending(task, pendingTimeoutMs));
+  }
+  const ended = isTerminal(started.state)
+    ? started
+    : await poll(clock, after(clock, helper.timeoutMs), async () => {
+        const task = await newestTask();
+        return task !== undefined && isTerminal(task.state) ? task : undefined;
+      });
+  if (ended === undefined) {
+    const message = `The helper ran longer than its time-out of ${helper.timeoutMs} ms.`;
+    return fail(world, helper, await newestTask(), 'timed_out', () => message);
+  }
+  if (ended.state !== 'complete') {
+    return fail(world, helper, ended, 'failed', describeFailure);
+  }
+  return {
+    status: 'succeeded',
+    report: { name: helper.name, tasks: [await reportHelperTask(world, ended)] },
+  };
+}
+
+async function fail(
+  world: HelperWorld,
+  helper: HelperService,
+  task: Task | undefined,
+  status: 'failed' | 'timed_out',
+  describe: (task: Task | undefined) => string,
+): Promise<HelperOutcome> {
+  const tasks = task === undefined ? [] : [await reportHelperTask(world, task)];
+  return { status, report: { name: helper.name, tasks }, message: world.redact(describe(task)) };
+}
+
+async function reportHelperTask({ swarm, redact }: HelperWorld, task: Task): Promise<TaskReport> {
+  return reportTask(swarm, task, await swarm.listNodes(), LOG_LINES, redact);
+}
+
+function describePending(task: Task | undefined, pendingTimeoutMs: number): string {
+  const state = task === undefined ? 'has no task' : `is still ${task.state}`;
+  const detail = task === undefined ? '' : `: ${task.error ?? task.message}`;
+  return (
+    `The helper ${state} after ${pendingTimeoutMs} ms${detail}. If it only needs longer, for its image to be pulled, ` +
+    'say, raise SWARM_UTILS_PENDING_SERVICE_TIMEOUT.'
+  );
+}
+
+function describeFailure(task: Task | undefined): string {
+  return `The helper ${task?.state ?? 'failed'}${task?.error === undefined ? '' : `: ${task.error}`}.`;
+}
+
+/** Removes the service and waits until its task has stopped; a node that is down can't stop it, so not for ever. */
+async function stopHelper({ swarm, clock }: HelperWorld, serviceId: string): Promise<void> {
+  await swarm.removeService(serviceId);
+  await poll(clock, after(clock, STOP_TIMEOUT_MS), async () => {
+    const tasks = await swarm.listTasks(serviceId);
+    return tasks.every(task => isTerminal(task.state)) || undefined;
+  });
+}

@@ -1,0 +1,148 @@
+import { authorize, type LabelTokenContent } from '../core/authorize.ts';
+import { OperationError, type OperationErrorCode } from '../core/errors.ts';
+import type { Operation, Verdict } from '../core/operation.ts';
+import { planOperation } from '../core/plan/index.ts';
+import type { Step, StepReport } from '../core/step.ts';
+import { serviceTarget } from '../core/target.ts';
+import { executeStep } from './steps/index.ts';
+import type { EngineWorld, StepContext, StepOutcome } from './steps/step-executor.ts';
+import { SwarmError, type SwarmErrorCode } from './swarm.ts';
+
+/** What of an operation is known once it has run. */
+export type OperationEnd = { readonly status: Verdict } & Pick<Operation, 'image' | 'error'>;
+
+export interface OperationListener {
+  /** A step begins (`running`) or has ended. */
+  step(report: StepReport): void;
+  /** The image is known. */
+  image(image: Operation['image']): void;
+  progress(step: string, message: string): void;
+  /** A fault of this program, for its log; the caller is told no more than that there was one. */
+  internalError(error: unknown): void;
+}
+
+/**
+ * Plans and does the steps of one operation whose target's lock is held. What was allowed when the operation was
+ * accepted is decided again on the labels as they are now.
+ * Never rejects: whatever goes wrong is the verdict.
+ */
+export async function runOperation(
+  world: EngineWorld,
+  content: LabelTokenContent,
+  listener: OperationListener,
+): Promise<OperationEnd> {
+  try {
+    const { context, steps } = await prepare(world, content);
+    return await runSteps(context, steps, listener);
+  } catch (error) {
+    return endOf(world, describeError(error, listener));
+  }
+}
+
+async function prepare(world: EngineWorld, content: LabelTokenContent) {
+  const service = await world.swarm.getService(content.target.id);
+  if (service === undefined) {
+    throw new OperationError('target_gone', 'Somebody removed the service before its turn came.');
+  }
+  const target = serviceTarget(service);
+  const decision = authorize(content.caller, content.request, target);
+  if (!decision.allowed) {
+    throw new OperationError(
+      'not_authorized_any_more',
+      'The labels of the service changed after the operation was accepted, and do not allow it any more.',
+    );
+  }
+  const steps = planOperation({ ...content, target }, { updateTimeoutMs: world.settings.timeouts.updateMs });
+  return { context: { world, target, service }, steps };
+}
+
+async function runSteps(
+  shared: Omit<StepContext, 'onProgress'>,
+  steps: readonly Step[],
+  listener: OperationListener,
+): Promise<OperationEnd> {
+  let end: OperationEnd = { status: 'succeeded' };
+  const context: StepContext = { ...shared, onProgress: message => listener.progress(current, message) };
+  let current = '';
+  for (const step of steps) {
+    if (end.status !== 'succeeded' && step.when === 'on-success') {
+      listener.step({ name: step.name, status: 'skipped' });
+      continue;
+    }
+    current = step.name;
+    const outcome = await runStep(context, step, listener);
+    if (outcome.image !== undefined) {
+      end = { ...end, image: outcome.image };
+      listener.image(outcome.image);
+    }
+    if (end.status === 'succeeded') {
+      end = { ...end, ...endOf(context.world, outcome) };
+    }
+  }
+  return end;
+}
+
+async function runStep(context: StepContext, step: Step, listener: OperationListener): Promise<StepOutcome> {
+  const startedAt = context.world.clock.now();
+  const begun = { name: step.name, startedAt: startedAt.toISOString() };
+  listener.step({ ...begun, status: 'running' });
+  const outcome = await executeStep(context, step).catch(error => describeError(error, listener));
+  const { status, message, helper, tasks } = outcome;
+  listener.step({
+    ...begun,
+    status,
+    durationMs: context.world.clock.now().getTime() - startedAt.getTime(),
+    ...(message !== undefined && { message: context.world.redact(message) }),
+    ...(helper !== undefined && { helper }),
+    ...(tasks !== undefined && tasks.length > 0 && { tasks }),
+  });
+  return outcome;
+}
+
+function endOf(world: EngineWorld, outcome: StepOutcome): OperationEnd {
+  const { status, verdict, error } = outcome;
+  return {
+    status: verdict ?? status,
+    ...(error !== undefined && { error: { ...error, message: world.redact(error.message) } }),
+  };
+}
+
+const codeBySwarmError: Readonly<Record<SwarmErrorCode, OperationErrorCode>> = {
+  unavailable: 'swarm_unavailable',
+  not_found: 'target_gone',
+  out_of_sequence: 'update_conflict',
+  name_conflict: 'helper_busy',
+  logs_unavailable: 'internal',
+  image_not_found: 'image_not_found',
+  registry_unauthorized: 'registry_unauthorized',
+  registry_unreachable: 'registry_unreachable',
+  rejected: 'rejected',
+};
+
+const adviceByCode: Partial<Record<OperationErrorCode, string>> = {
+  image_not_found: 'The registry does not have this image',
+  registry_unauthorized:
+    'The registry refused the login, or lacks the image for it. Check swarm-utils.update.registry.* on the service ' +
+    'and SWARM_UTILS_REGISTRY_* on swarm-utils',
+  registry_unreachable: 'The registry could not be asked for the digest, so nothing was deployed',
+  swarm_unavailable: 'The swarm manager could not be reached',
+  rejected: 'The Engine refused',
+};
+
+type Failure = StepOutcome & { readonly error: NonNullable<StepOutcome['error']> };
+
+function describeError(error: unknown, listener: OperationListener): Failure {
+  if (error instanceof OperationError) {
+    return failure(error.code, error.message);
+  }
+  if (error instanceof SwarmError) {
+    const code = codeBySwarmError[error.code];
+    return failure(code, `${adviceByCode[code] ?? 'The Engine refused'}: ${error.message}`);
+  }
+  listener.internalError(error);
+  return failure('internal', 'swarm-utils itself failed; its log says how.');
+}
+
+function failure(code: OperationErrorCode, message: string): Failure {
+  return { status: 'failed', message, error: { code, message } };
+}

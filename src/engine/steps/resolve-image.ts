@@ -1,0 +1,81 @@
+import { OperationError } from '../../core/errors.ts';
+import {
+  formatImageReference,
+  type ImageReference,
+  parseImageReference,
+} from '../../core/image-reference.ts';
+import { findRegistryCredentials, type RegistryCredentials } from '../../core/registry-credentials.ts';
+import type { Work } from '../../core/step.ts';
+import type { Service, Swarm } from '../swarm.ts';
+import type { StepExecutor } from './step-executor.ts';
+
+/** Finds the digest of the image, and whether there is anything to do. */
+export const resolveImage: StepExecutor<Work & { kind: 'resolve-image' }> = async (context, { work }) => {
+  const { service, target, world } = context;
+  if (service.mode !== 'replicated' && service.mode !== 'global') {
+    throw new OperationError('unsupported_mode', `A ${service.mode} service has no rollout to update.`);
+  }
+  const running = parseImageReference(service.image);
+  const wanted = work.image ?? withoutDigest(running);
+  if (wanted === undefined) {
+    throw new OperationError(
+      'image_not_found',
+      `The service runs ${service.image}, which no registry knows: name an image.`,
+    );
+  }
+  const credentials = findRegistryCredentials(
+    wanted.registry,
+    target.labels.update.registry,
+    world.settings.registries,
+  );
+  const digest = await resolveDigest(world.swarm, wanted, credentials, work.mustMatchTag);
+  const pinned = formatImageReference({ ...wanted, digest });
+  const isSame =
+    running?.digest === digest &&
+    running.registry === wanted.registry &&
+    running.repository === wanted.repository;
+  context.resolved = { pinned, credentials, isForce: work.isForce || (isSame && isStuck(service)) };
+  const image = { from: service.image, to: pinned, digest };
+  return isSame && !work.isForce && isSettled(service)
+    ? { status: 'succeeded', message: `The service runs ${digest} already.`, image, verdict: 'unchanged' }
+    : { status: 'succeeded', message: `${formatImageReference(wanted)} is ${digest}.`, image };
+};
+
+async function resolveDigest(
+  swarm: Swarm,
+  image: ImageReference,
+  credentials: RegistryCredentials | undefined,
+  mustMatchTag: boolean,
+): Promise<string> {
+  const digest = await swarm.resolveDigest(image, credentials);
+  if (mustMatchTag) {
+    const { digest: _, ...tagged } = image;
+    const tagDigest = await swarm.resolveDigest(tagged, credentials);
+    if (tagDigest !== digest) {
+      throw new OperationError(
+        'digest_mismatch',
+        `${formatImageReference(tagged)} is ${tagDigest}, not ${digest}: image-allow permits the tag, so the digest must be its own.`,
+      );
+    }
+  }
+  return digest;
+}
+
+/** The running reference is resolved anew by its tag; one without a tag stays what it is. */
+function withoutDigest(running: ImageReference | undefined): ImageReference | undefined {
+  if (running?.tag === undefined) {
+    return running;
+  }
+  const { digest: _, ...tagged } = running;
+  return tagged;
+}
+
+/** Nothing is going on: that the digest is the same means that it runs. */
+function isSettled({ update }: Service): boolean {
+  return update === undefined || update.state === 'completed' || update.state === 'rollback_completed';
+}
+
+/** The swarm has given up half-way: writing the same image again would change nothing. */
+function isStuck({ update }: Service): boolean {
+  return update?.state === 'paused' || update?.state === 'rollback_paused';
+}

@@ -1,0 +1,72 @@
+import type { OperationErrorCode } from '../../core/errors.ts';
+import type { HelperReport, TaskReport } from '../../core/helper.ts';
+import type { Operation, Verdict } from '../../core/operation.ts';
+import type { RegistryCredentials } from '../../core/registry-credentials.ts';
+import type { Step, Work } from '../../core/step.ts';
+import type { ServiceTarget } from '../../core/target.ts';
+import type { Clock } from '../clock.ts';
+import type { Service, Swarm } from '../swarm.ts';
+
+/** What the engine needs of the outside, for every action. */
+export interface EngineWorld {
+  readonly swarm: Swarm;
+  readonly clock: Clock;
+  readonly settings: EngineSettings;
+  /** Takes known secrets out of a text. */
+  readonly redact: (text: string) => string;
+}
+
+export interface EngineSettings {
+  /** Image with the Docker CLI that helpers run. */
+  readonly helperImage: string;
+  /** Logins of the environment, the first that fits is taken. */
+  readonly registries: readonly RegistryCredentials[];
+  /** Milliseconds. */
+  readonly timeouts: {
+    /** Of one update, unless a label says otherwise. */
+    readonly updateMs: number;
+    /** From the creation of a task until it runs. */
+    readonly pendingMs: number;
+    /** Waiting for a target's lock. */
+    readonly lockMs: number;
+    /** Added to the time of a rollout, for delays of the network and the like. */
+    readonly extraMs: number;
+  };
+}
+
+/** What the steps of one operation share. */
+export interface StepContext {
+  readonly world: EngineWorld;
+  readonly target: ServiceTarget;
+  /** As it was when the operation got its lock. */
+  readonly service: Service;
+  /** Set by `resolve-image`. */
+  resolved?: ResolvedImage;
+  readonly onProgress: (message: string) => void;
+}
+
+export interface ResolvedImage {
+  /** With tag and digest. */
+  readonly pinned: string;
+  readonly credentials: RegistryCredentials | undefined;
+  /** The tasks must be made anew although the image is the same. */
+  readonly isForce: boolean;
+}
+
+export interface StepOutcome {
+  readonly status: 'succeeded' | 'failed' | 'timed_out';
+  readonly message?: string;
+  readonly helper?: HelperReport;
+  readonly tasks?: readonly TaskReport[];
+  readonly image?: Operation['image'];
+  /** Why it did not succeed. */
+  readonly error?: { readonly code: OperationErrorCode; readonly message: string };
+  /** A verdict that the step's status does not say; `unchanged` ends the operation. */
+  readonly verdict?: Extract<Verdict, 'unchanged' | 'rolled_back'>;
+}
+
+/** Does one kind of work. Throws OperationError or SwarmError for what it can't do at all. */
+export type StepExecutor<W extends Work> = (
+  context: StepContext,
+  step: Step & { readonly work: W },
+) => Promise<StepOutcome>;
