@@ -52,14 +52,8 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
     },
 
     async getService(id) {
-      try {
-        return readService(await inspectService(id));
-      } catch (error) {
-        if (error instanceof SwarmError && error.code === 'not_found') {
-          return undefined;
-        }
-        throw error;
-      }
+      const json = await unlessGone(() => inspectService(id));
+      return json && readService(json);
     },
 
     listServices: label => listServices(label === undefined ? {} : { label: [label] }),
@@ -99,19 +93,22 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
     },
 
     async removeService(serviceId) {
-      try {
-        await call(() => docker.getService(serviceId).remove({ abortSignal: abortSignal() }));
-      } catch (error) {
-        if (!(error instanceof SwarmError && error.code === 'not_found')) {
-          throw error;
-        }
-      }
+      await unlessGone(() => call(() => docker.getService(serviceId).remove({ abortSignal: abortSignal() })));
     },
 
     async listTasks(serviceId) {
       const filters = JSON.stringify({ service: [serviceId] });
-      const found = await call(() => docker.listTasks({ filters, abortSignal: abortSignal() }));
-      return (found as unknown as TaskJson[]).map(readTask);
+      const found = await unlessGone(() =>
+        call(() => docker.listTasks({ filters, abortSignal: abortSignal() })),
+      );
+      return ((found ?? []) as unknown as TaskJson[]).map(readTask);
+    },
+
+    async getTask(id) {
+      const json = await unlessGone(() =>
+        call(async () => (await docker.getTask(id).inspect({ abortSignal: abortSignal() })) as TaskJson),
+      );
+      return json && readTask(json);
     },
 
     async taskLogs(taskId, lines) {
@@ -222,6 +219,18 @@ async function call<T>(request: () => Promise<T>): Promise<T> {
     return await request();
   } catch (error) {
     throw readError(error);
+  }
+}
+
+/** @returns undefined for what the swarm does not have */
+async function unlessGone<T>(request: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await request();
+  } catch (error) {
+    if (error instanceof SwarmError && error.code === 'not_found') {
+      return undefined;
+    }
+    throw error;
   }
 }
 

@@ -71,7 +71,7 @@ export function createOperations({
     const lockTimeoutMs = isPatient ? undefined : world.settings.timeouts.lockMs;
     const work = () => {
       change(record, { status: 'running', startedAt: now() });
-      history.save(record.operation);
+      save(record.operation);
       return runOperation(world, record.content, listenTo(record));
     };
     const end = await lock.run(record.operation.target.id, lockTimeoutMs, work).catch((error: unknown) => {
@@ -83,10 +83,19 @@ export function createOperations({
     });
     record.operation = { ...record.operation, ...end, finishedAt: now() };
     running.delete(record.operation.id);
-    history.save(record.operation);
+    save(record.operation);
     onFinished(record.operation);
     record.events.emit('event', { type: 'finished', operation: record.operation });
     record.events.emit('done');
+  };
+
+  /** A full disk must not stop what is under way. */
+  const save = (operation: Operation) => {
+    try {
+      history.save(operation);
+    } catch (error) {
+      onInternalError(error, operation);
+    }
   };
 
   const change = (record: Running, fields: Partial<Operation>) => {
@@ -143,8 +152,8 @@ export function createOperations({
       const record: Running = { operation, content, events: new EventEmitter() };
       // As many may watch as like.
       record.events.setMaxListeners(0);
-      running.set(operation.id, record);
       history.save(operation);
+      running.set(operation.id, record);
       void run(record, isPatient);
       return operation;
     },
@@ -157,6 +166,7 @@ export function createOperations({
       const record = running.get(id);
       if (record !== undefined) {
         await once(record.events, 'done');
+        return record.operation;
       }
       const operation = history.get(id);
       if (operation === undefined || !isFinished(operation)) {

@@ -143,9 +143,11 @@ function describeFailure(task: Task | undefined): string {
 
 /** Removes the service and waits until its task has stopped; a node that is down can't stop it, so not for ever. */
 async function stopHelper({ swarm, clock }: HelperWorld, serviceId: string): Promise<void> {
+  const tasks = await swarm.listTasks(serviceId);
   await swarm.removeService(serviceId);
+  const atWork = tasks.filter(task => !isTerminal(task.state) && task.nodeId !== undefined);
   await poll(clock, after(clock, STOP_TIMEOUT_MS), async () => {
-    const tasks = await swarm.listTasks(serviceId);
-    return tasks.every(task => isTerminal(task.state)) || undefined;
+    const left = await Promise.all(atWork.map(({ id }) => swarm.getTask(id)));
+    return left.every(task => task === undefined || isTerminal(task.state)) || undefined;
   });
 }

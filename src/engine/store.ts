@@ -57,7 +57,7 @@ function createHistory(database: DatabaseSync): History {
   const listByTarget = database.prepare(
     'SELECT json FROM operations WHERE target_id = ? ORDER BY created_at DESC, rowid DESC LIMIT ?',
   );
-  const read = (row: Record<string, unknown>) => JSON.parse(String(row['json'])) as Operation;
+  const read = (row: Record<string, unknown>) => JSON.parse(String(row.json)) as Operation;
   return {
     save(operation) {
       save.run(operation.id, operation.createdAt, operation.target.id, JSON.stringify(operation));
@@ -82,8 +82,8 @@ function createReplay(database: DatabaseSync): Replay {
       const row = find.get(replayKey);
       return (
         row && {
-          fingerprint: String(row['fingerprint']),
-          operationIds: JSON.parse(String(row['operation_ids'])),
+          fingerprint: String(row.fingerprint),
+          operationIds: JSON.parse(String(row.operation_ids)),
         }
       );
     },

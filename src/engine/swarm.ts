@@ -123,8 +123,10 @@ export interface Swarm {
   /** Removes a service; one that is gone already is no error. */
   removeService(serviceId: string): Promise<void>;
 
-  /** All tasks of a service that the swarm still remembers, in any state. */
+  /** All tasks of a service that the swarm still remembers, in any state; none of a service that is gone. */
   listTasks(serviceId: string): Promise<readonly Task[]>;
+  /** Also of a service that is gone, until the task has stopped. */
+  getTask(id: string): Promise<Task | undefined>;
   /**
    * The last lines that a task printed, oldest first, standard output and error together.
    * @throws SwarmError `logs_unavailable` where the log driver can't be read or the node does not answer in time
