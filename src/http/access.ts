@@ -31,7 +31,7 @@ export interface ReadableService {
   readonly target: ServiceTarget;
 }
 
-export function createAccess(swarm: Swarm): Access {
+export function createAccess(swarm: Swarm, log: Logger): Access {
   const listAll = shareRunning(() => swarm.listServices());
 
   async function refuse(caller: Caller): Promise<RequestError> {
@@ -49,7 +49,15 @@ export function createAccess(swarm: Swarm): Access {
     async findTarget(caller, serviceName) {
       const service = await swarm.findService(serviceName);
       if (service === undefined) {
-        throw await refuse(caller);
+        const error = await refuse(caller);
+        // Not the name: who mixes up the fields may have written a token there.
+        if (error.code === 'not_found') {
+          log.info(
+            { event: 'access.no_service', caller: summarizeCaller(caller) },
+            'there is no such service',
+          );
+        }
+        throw error;
       }
       return serviceTarget(service);
     },

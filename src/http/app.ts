@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import express, { type Express, type RequestHandler } from 'express';
-import helmet from 'helmet';
+import helmet, { type HelmetOptions } from 'helmet';
 import { RequestError } from '../core/errors.ts';
 import { createAccess } from './access.ts';
 import { createAuthenticate } from './authenticate.ts';
@@ -20,6 +20,15 @@ import { createUpdateService } from './update-service.ts';
 import { createWebhookReceiver } from './webhooks.ts';
 
 export type { HttpOptions };
+
+// Answers are data, never a page. Whether there is TLS is for the proxy in front to know, and to say.
+const securityHeaders: HelmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
+  },
+  strictTransportSecurity: false,
+};
 
 /**
  * A server for everything, for the API or for the webhooks; each answers `/healthz` and `/readyz`. It does not listen
@@ -41,7 +50,7 @@ function createApp(options: HttpOptions): Express {
   app.enable('case sensitive routing');
   app.set('trust proxy', options.trustProxy);
   app.set('query parser', 'simple');
-  app.use(helmet());
+  app.use(helmet(securityHeaders));
   app.use((request, response, next) => {
     response.locals.receivedAt = options.now();
     response.set('Cache-Control', 'no-store');
@@ -74,7 +83,7 @@ function addApi(app: Express, options: HttpOptions, startOnce: StartOnce): void 
   const { providers, adminTokens, heartbeatMs = 15_000 } = options;
   const { tokens } = providers;
   const authenticate = createAuthenticate({ tokens, adminTokens });
-  const access = createAccess(options.swarm);
+  const access = createAccess(options.swarm, options.log);
   const shared = { ...options, access, authenticate, startOnce, tokens, heartbeatMs };
   const operations = createOperationRoutes(shared);
   const services = createServiceRoutes(shared);

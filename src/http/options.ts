@@ -19,8 +19,7 @@ export interface HttpOptions {
   readonly log: Logger;
   /** While true, nothing new is started; what is read goes on. */
   isStopping(): boolean;
-  /** Milliseconds since the epoch. */
-  now(): number;
+  now(): Date;
   /** `Retry-After` of who finds a target busy. */
   readonly lockRetryAfterSeconds: number;
   /** What this server answers besides its health. */

@@ -41,8 +41,12 @@ export function createUpdateService(options: {
     const target = await access.findTarget(caller, body.serviceName);
     const decision = authorize(caller, update, target);
     if (!decision.allowed) {
-      logDenial(options.log, caller, target, decision);
-      throw await denialError(access, caller, decision);
+      const error = await denialError(access, caller, decision);
+      // A token that is nobody's gets its line where credentials are refused.
+      if (error.code !== 'unauthorized') {
+        logDenial(options.log, caller, target, decision);
+      }
+      throw error;
     }
     const binding = token && { ...token, fingerprint: fingerprintOf(update, target.id) };
     const [operation] = startOnce.start(binding, () => [operations.start(decision.labelToken)]);

@@ -26,7 +26,7 @@ export function createWebhookReceiver(options: {
   readonly operations: Operations;
   readonly startOnce: StartOnce;
   readonly log: Logger;
-  now(): number;
+  now(): Date;
   readonly deadlineMs: number;
 }) {
   const { verifier, swarm, operations, startOnce, log } = options;
@@ -60,39 +60,44 @@ export function createWebhookReceiver(options: {
     });
   }
 
-  async function handle(delivery: Delivery, deadline: number): Promise<readonly Operation[]> {
+  /** @returns undefined when no service asks for it */
+  async function handle(
+    delivery: Delivery,
+    timeLeftMs: () => number,
+  ): Promise<readonly Operation[] | undefined> {
     const binding = {
       replayKey: delivery.replayKey,
       fingerprint: 'delivery',
-      expiresAt: new Date(options.now() + DELIVERY_MEMORY_MS),
+      expiresAt: new Date(options.now().getTime() + DELIVERY_MEMORY_MS),
     };
     const known = startOnce.find(binding);
     if (known !== undefined) {
       return known;
     }
     const filter = `${labelPrefix}update.${delivery.identity.provider}.on`;
-    const services = await before(deadline - options.now(), swarm.listServices(filter));
+    const services = await before(timeLeftMs(), swarm.listServices(filter));
     const allowed = allowedBy(delivery, services);
     return allowed.length === 0
-      ? []
+      ? undefined
       : startOnce.start(binding, () => allowed.map(token => operations.start(token, { isPatient: true })));
   }
 
   return async (request: Request, response: Response): Promise<void> => {
-    const receivedAt: unknown = response.locals.receivedAt;
-    const startedAt = typeof receivedAt === 'number' ? receivedAt : options.now();
+    const deadline = receivedAt(response) + options.deadlineMs;
+    const timeLeftMs = () => deadline - options.now().getTime();
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    const verified = await verifier.verifyWebhook({ headers: firstValues(request), body });
+    const verified = await before(
+      timeLeftMs(),
+      verifier.verifyWebhook({ headers: firstValues(request), body }),
+    );
     if (verified.kind === 'ignored') {
       response.json({ operations: [], ignored: verified.reason });
       return;
     }
-    const started = await handle(verified, startedAt + options.deadlineMs);
-    if (started.length === 0) {
-      response.json({
-        operations: [],
-        ignored: `No service asks for ${verified.event} of ${verified.identity.repository}.`,
-      });
+    const started = await handle(verified, timeLeftMs);
+    if (started === undefined) {
+      const { event, identity } = verified;
+      response.json({ operations: [], ignored: `No service asks for ${event} of ${identity.repository}.` });
       return;
     }
     const operationsStarted = started.map(({ id, action, target }) => ({
@@ -104,11 +109,16 @@ export function createWebhookReceiver(options: {
   };
 }
 
+/** When the request's header was there, milliseconds since the epoch: the platform's patience began before its body. */
+function receivedAt(response: Response): number {
+  return (response.locals.receivedAt as Date).getTime();
+}
+
 /** @throws RequestError `swarm_unavailable` when it takes longer; what comes later is not used */
 async function before<T>(timeLeftMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    const late = () => reject(new RequestError('swarm_unavailable', 'The swarm is too slow.'));
+    const late = () => reject(new RequestError('swarm_unavailable', 'The deadline of a webhook has passed.'));
     timer = setTimeout(late, Math.max(0, timeLeftMs));
   });
   try {
