@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { InboundWebhook } from '../../providers/provider.ts';
 import { decodeSigningToken, verifyStandardWebhook } from '../../providers/standard-webhook.ts';
 import { standardSignature } from '../fixtures/webhooks.ts';
 
@@ -70,7 +71,10 @@ describe('a list of signatures', () => {
     const headers = { 'webhook-id': gitlab.id, 'webhook-timestamp': gitlab.timestamp };
     const now = new Date(Number(gitlab.timestamp) * 1000);
     for (const one of [signature, other]) {
-      const request = { headers: { ...headers, 'webhook-signature': one }, body: Buffer.from(gitlab.body) };
+      const request: InboundWebhook = {
+        headers: { ...headers, 'webhook-signature': one },
+        body: Buffer.from(gitlab.body),
+      };
       assert.equal(verifyStandardWebhook(keys, request, now), gitlab.id);
     }
   });
