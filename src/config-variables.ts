@@ -187,7 +187,7 @@ const host = {
     'Folder of the SQLite file with history and replay records.',
   ),
   SWARM_UTILS_LOG_LEVEL: withDefault(
-    oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const),
     'info',
     'From `debug` on, errors are logged with their stack.',
   ),

@@ -2,6 +2,8 @@ import { collectTexts, type Fault } from './config-texts.ts';
 import { type Environment, environmentSchema, namesWithoutEffect, variables } from './config-variables.ts';
 import type { TokenSecret } from './core/plain-token.ts';
 import type { RegistryCredentials } from './core/registry-credentials.ts';
+import type { EngineConnection } from './engine/dockerode.ts';
+import type { EngineSettings } from './engine/steps/step-executor.ts';
 
 /** Everything the environment decides, in groups of plain values for the factories. Frozen. */
 export interface Config {
@@ -28,22 +30,8 @@ export interface Config {
     readonly gitlabApiToken: string | undefined;
     readonly gitlabSigningTokens: Readonly<Record<string, string>> | undefined;
   };
-  readonly engine: {
-    readonly helperImage: string;
-    readonly timeouts: {
-      readonly updateMs: number;
-      readonly pendingMs: number;
-      readonly lockMs: number;
-      readonly extraMs: number;
-    };
-    /** In order of precedence. */
-    readonly registries: readonly RegistryCredentials[];
-  };
-  readonly docker: {
-    readonly host: string;
-    /** PEM texts. */
-    readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string } | undefined;
-  };
+  readonly engine: EngineSettings;
+  readonly docker: EngineConnection;
   readonly dataDir: string;
   readonly logLevel: Environment['SWARM_UTILS_LOG_LEVEL'];
   /** Every text that must appear nowhere. */
@@ -121,7 +109,7 @@ function group(env: Environment, texts: ReadonlyMap<string, string>): Config {
       },
       registries: registries(env),
     },
-    docker: { host: env.SWARM_UTILS_DOCKER_HOST, tls: tls(env) },
+    docker: docker(env),
     dataDir: env.SWARM_UTILS_DATA_DIR,
     logLevel: env.SWARM_UTILS_LOG_LEVEL,
     secretValues: [...texts].flatMap(([name, text]) => variables.get(name)?.secretsIn(text) ?? []),
@@ -138,12 +126,12 @@ function registries(env: Environment): readonly RegistryCredentials[] {
   ];
 }
 
-function tls(env: Environment): Config['docker']['tls'] {
+function docker(env: Environment): EngineConnection {
   const ca = env.SWARM_UTILS_DOCKER_TLS_CA;
   const cert = env.SWARM_UTILS_DOCKER_TLS_CERT;
   const key = env.SWARM_UTILS_DOCKER_TLS_KEY;
-  const given = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
-  return Object.keys(given).length === 0 ? undefined : given;
+  const host = env.SWARM_UTILS_DOCKER_HOST;
+  return ca === undefined ? { host } : { host, tls: { ca, ...(cert && { cert }), ...(key && { key }) } };
 }
 
 /** Variables that are right by themselves and wrong together. Looks at texts, so that a bad value hides none of them. */

@@ -55,7 +55,7 @@ describe('loadConfig', () => {
       timeouts: { updateMs: 60_000, pendingMs: 20_000, lockMs: 10_000, extraMs: 10_000 },
       registries: [],
     });
-    assert.deepEqual(config.docker, { host: 'unix:///var/run/docker.sock', tls: undefined });
+    assert.deepEqual(config.docker, { host: 'unix:///var/run/docker.sock' });
     assert.equal(config.dataDir, '/data');
     assert.equal(config.logLevel, 'info');
     assert.equal(config.providers.webhookMasterKey, undefined);

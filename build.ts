@@ -1,0 +1,55 @@
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+const root = import.meta.dirname;
+const dist = join(root, 'dist');
+
+/**
+ * What dockerode loads at start for things that this program never does: Docker over SSH (with native modules),
+ * image builds (gRPC, protocol buffers) and archives of folders. Whoever uses one of them gets an error that says so.
+ */
+const unused = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'tar-fs', '@balena/dockerignore'];
+
+const leaveOut: Plugin = {
+  name: 'leave-out',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: new RegExp(`^(?:${unused.join('|')})$`) }, ({ path }) => ({
+      path,
+      namespace: 'left-out',
+    }));
+    onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => ({
+      contents: `module.exports = new Proxy({}, {
+        get: () => () => { throw new Error(${JSON.stringify(`${path} is not part of the bundle`)}); },
+      });`,
+    }));
+    // Messages of zod in 50 languages, and character sets of East Asia for request bodies that are refused anyway.
+    onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+    }));
+    onLoad({ filter: /\/iconv-lite\/encodings\/tables\/.*\.json$/ }, () => ({ contents: '[]', loader: 'json' }));
+  },
+};
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist);
+await build({
+  entryPoints: [join(root, 'src', 'main.ts')],
+  outfile: join(dist, 'main.js'),
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  minify: true,
+  keepNames: true,
+  legalComments: 'linked',
+  // CommonJS packages in it ask for Node's own modules.
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  },
+  plugins: [leaveOut],
+  logLevel: 'warning',
+});
+// The bundle runs where this repository's package.json is not.
+writeFileSync(join(dist, 'package.json'), '{"type":"module"}\n');
+console.log(`dist/main.js ${(statSync(join(dist, 'main.js')).size / 1024).toFixed(0)} KiB`);

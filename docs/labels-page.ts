@@ -1,0 +1,107 @@
+import { providerNames, webhookEvents } from '../providers/provider.ts';
+import {
+  actionLabels,
+  grantLabels,
+  type LabelDefinition,
+  refProtectedLabel,
+  updateLabels,
+} from '../src/core/label-definitions.ts';
+import { labelPrefix } from '../src/core/labels.ts';
+import { table } from './table.ts';
+
+/** The reference of the labels, from the definitions that also parse them. */
+export function labelsPage(): string {
+  const own = actionLabels('update');
+  const { execPre, execPost, ...what } = updateLabels;
+  const events = providerNames.map(name => [
+    `\`${name}\``,
+    webhookEvents[name].map(event => `\`${event}\``).join(', '),
+  ]);
+  return `# Labels
+
+Labels of a service (\`deploy.labels\` in a stack file, \`docker service update --label-add\`) say who may do what to it, and
+how. Labels of its containers say nothing. Whoever can write the labels of a service decides who may deploy it.
+
+Everything under \`${labelPrefix}\` that is not listed here, or has a bad value, is a **fault**: it stands in the log and in
+\`GET /api/services/<name>\`, and any fault under \`${labelPrefix}update.\` stops updates of the service (422) until it is mended.
+A fault inside one provider's grant makes that grant void, and nothing else.
+
+The labels of \`clean\`, \`backup\` and \`restore\` are known and checked, and do nothing in this version.
+
+## Update: switch, plain token, time
+${labelTable([own.enable, own.token, own.timeout])}
+
+A plain token is stored as it is or as \`sha256:<hex>\`, which \`printf %s "$TOKEN" | sha256sum\` prints: prefer the hash, since
+labels can be read by everybody who can read the service.
+
+## Update: who may
+\`<provider>\` is \`github-org\`, \`github\` or \`gitlab\`. A grant needs \`repository\` or \`repository-id\`, *and* \`ref\` or \`environment\`; all that it
+names must match, and what the platform did not say never matches. A grant for one provider never satisfies another.
+
+${labelTable(placeholders([...Object.values(grantLabels('update', 'gitlab')), refProtectedLabel('update')]))}
+
+- \`event\` is what started the pipeline. Default: \`push,workflow_dispatch,release\` on GitHub, \`push,web\` on GitLab. Pull and merge
+  request events count only when they are named.
+- \`repository\` takes \`owner/*\` under \`github-org\` alone.
+- \`repository-id\` is proved by OIDC tokens, by the organisation's webhook and by GitLab's signing tokens of a project; a derived
+  webhook secret proves the path alone, so webhooks want \`repository\` as well.
+- With \`environment\` alone, whoever can run a pipeline in that environment may deploy: protect it on the platform.
+- \`ref-protected\` is for GitLab alone.
+
+### Webhook events (\`on\`)
+${table(['provider', 'events'], events)}
+
+What an event is compared with: \`workflow_run\` and \`pipeline\` with the branch or tag they ran on and with what started *them*
+(\`event\`); \`release\` with \`refs/tags/<tag>\`; \`deployment\` with its environment, or its ref when that is a branch or tag; \`push\` and
+\`tag_push\` with their ref. \`package\` and \`registry_package\` carry no ref: they count only where \`image-allow\` gives the image a tag
+pattern. Deleted refs, drafts, unsuccessful runs and runs of forks start nothing. Where GitLab's webhook does not say whether
+the ref is protected, \`SWARM_UTILS_GITLAB_API_TOKEN\` lets swarm-utils ask GitLab; without it, \`ref-protected=false\` is needed.
+
+## Update: what
+${labelTable([what.imageAllow, what.image])}
+
+- \`image-allow\`: a digest that comes with a tag must be the tag's own where only a tag pattern permits the image.
+- \`image\`: \`{sha}\`, \`{short_sha}\` (7 digits on GitHub, 8 on GitLab), \`{tag}\` and \`{branch}\` are filled from the event; an event that lacks
+  one of them starts nothing.
+
+## Update: registry login
+${labelTable([what.registryAuth, what.registryUser, what.registryPassword, what.registryUrl])}
+
+With \`registry.auth=true\` the three labels are taken as a whole, else the environment's login for that registry; none is an error.
+Without \`registry.auth\` the environment's login is used where it has one for the image's registry; with \`false\`, none. A login only
+ever goes to the registry that it was given for.
+
+## Update: hooks
+${labelTable([...Object.values(execPre), ...Object.values(execPost)])}
+
+Both run in every running task's container, all at the same time: \`exec-pre\` in the old ones before the rollout, \`exec-post\` in the new
+ones after it. The text is given to the shell in the container as one argument (\`docker exec CONTAINER SHELL -c TEXT\`), through
+a helper service on the task's node; nothing else interprets it. A failing \`exec-pre\` stops the update, a failing \`exec-post\` makes it
+\`failed\` although the new image runs. A command that overruns its time-out is left by its helper, and ends with its container.
+`;
+}
+
+function placeholders(definitions: readonly LabelDefinition<unknown>[]): readonly LabelDefinition<unknown>[] {
+  return definitions.map(definition => ({
+    ...definition,
+    key: definition.key.replace('update.gitlab.', 'update.<provider>.'),
+    description: definition.description
+      .replace(/ Default `push,web`\.$/, '')
+      .replace(
+        'Exact `ci_config_ref_uri`.',
+        'Exact `workflow_ref` (GitHub) or `ci_config_ref_uri` (GitLab).',
+      ),
+    ...(definition.key.endsWith('.on') && {
+      value: { ...definition.value, expects: 'events of the table below, with commas' },
+    }),
+  }));
+}
+
+function labelTable(definitions: readonly LabelDefinition<unknown>[]): string {
+  const rows = definitions.map(({ key, value, description, isSecret }) => [
+    `\`${labelPrefix}${key}\`${isSecret ? ' *(secret)*' : ''}`,
+    value.expects,
+    description,
+  ]);
+  return table(['label', 'value', 'meaning'], rows);
+}

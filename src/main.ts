@@ -1,0 +1,179 @@
+import { readFileSync } from 'node:fs';
+import packageJson from '../package.json' with { type: 'json' };
+import { createProviders } from '../providers/index.ts';
+import type { Providers } from '../providers/provider.ts';
+import { type Config, ConfigError, loadConfig } from './config.ts';
+import { isFinished, type Operation } from './core/operation.ts';
+import { systemClock } from './engine/clock.ts';
+import { createDockerodeSwarm } from './engine/dockerode.ts';
+import { createOperations } from './engine/operations.ts';
+import { openStore } from './engine/store.ts';
+import { closeServer, listen, stopOnSignal } from './graceful-stop.ts';
+import { createHttpServer, type HttpOptions } from './http/app.ts';
+import { createLog, type Log } from './log.ts';
+import { createRedactor } from './redactor.ts';
+import { type CommandResult, webhookSecretCommand } from './webhook-secret-command.ts';
+
+const { version } = packageJson;
+/** Longest list of operations that the stop can wait for, and that the log names. */
+const MAX_AWAITED = 1000;
+
+const usage = `swarm-utils ${version}: updates Docker Swarm services for CI pipelines, without a secret in CI
+
+usage: node src/main.ts                                      serve, until SIGTERM
+       node src/main.ts webhook-secret <provider> <repository>
+                                                             print the webhook secret of a repository on github
+                                                             or gitlab, or of a group on gitlab
+       node src/main.ts --help | --version
+
+Everything is set by environment variables: see docs/environment.md.`;
+
+function main([command, ...rest]: readonly string[]): void {
+  switch (command) {
+    case undefined:
+      start(readConfig());
+      break;
+    case 'webhook-secret':
+      tell(webhookSecretCommand(rest, readConfig().providers.webhookMasterKey));
+      break;
+    case 'help':
+    case '--help':
+      tell({ output: usage });
+      break;
+    case '--version':
+      tell({ output: version });
+      break;
+    default:
+      tell({ refusal: `Unknown command ${JSON.stringify(command)}.\n\n${usage}` });
+  }
+}
+
+function tell(result: CommandResult): void {
+  if ('output' in result) {
+    console.log(result.output);
+  } else {
+    console.error(result.refusal);
+    process.exitCode = 1;
+  }
+}
+
+function start(config: Config): void {
+  const redact = createRedactor(config.secretValues);
+  const log = createLog({ level: config.logLevel, redact });
+  const end = (event: string, message: string) => (error: unknown) => {
+    log.fatal({ event, err: error }, message);
+    process.exit(1);
+  };
+  // What nobody caught, a rejected promise too, leaves the program in a state that nobody knows: the swarm starts it anew.
+  process.on('uncaughtException', end('fault', 'unexpected fault: ending'));
+  serve(config, log, redact).catch(end('start.failed', 'could not start'));
+}
+
+/** Composes the program. Resolves when it listens. */
+async function serve(config: Config, log: Log, redact: (text: string) => string): Promise<void> {
+  const swarm = createDockerodeSwarm(config.docker);
+  const store = openStore(config.dataDir, systemClock.now());
+  const operations = createOperations({
+    world: { swarm, clock: systemClock, settings: config.engine, redact },
+    history: store.history,
+    onFinished: operation => logFinished(log, operation),
+    onInternalError: (error, { id }) =>
+      log.error({ event: 'operation.fault', id, err: error }, 'unexpected fault in an operation'),
+  });
+  const providers = createProviders(config.providers);
+  let isStopping = false;
+  const shared: Omit<HttpOptions, 'routes'> = {
+    swarm,
+    operations,
+    providers,
+    replay: store.replay,
+    adminTokens: config.http.adminTokens,
+    authFailureLimit: config.http.authFailureLimit,
+    trustProxy: config.http.trustProxy,
+    log,
+    isStopping: () => isStopping,
+    now: systemClock.now,
+    lockRetryAfterSeconds: Math.ceil(config.engine.timeouts.lockMs / 1000),
+  };
+  const { port, webhookPort } = config.http;
+  const servers =
+    webhookPort === undefined
+      ? [{ server: createHttpServer({ ...shared, routes: 'all' }), port }]
+      : [
+          { server: createHttpServer({ ...shared, routes: 'api' }), port },
+          { server: createHttpServer({ ...shared, routes: 'webhooks' }), port: webhookPort },
+        ];
+
+  stopOnSignal(log, async () => {
+    isStopping = true;
+    const awaited = operations.list({ limit: MAX_AWAITED }).filter(operation => !isFinished(operation));
+    for (const { id, action, target } of awaited) {
+      log.info({ event: 'stop.awaits', id, action, target: target.name }, 'waiting for an operation');
+    }
+    await operations.stop();
+    await Promise.all(servers.map(({ server }) => closeServer(server)));
+    store.close();
+  });
+  await Promise.all(servers.map(({ server, port: on }) => listen(server, on)));
+  logStart(log, config, providers);
+  swarm.checkManager().catch((error: unknown) => {
+    log.warn(
+      { event: 'swarm.unavailable', err: error },
+      'the Engine is no manager that can be reached: not ready',
+    );
+  });
+}
+
+function logStart(log: Log, config: Config, { webhooks, tokens }: Providers): void {
+  log.info(
+    {
+      event: 'started',
+      version,
+      node: process.versions.node,
+      ...(config.http.webhookPort !== undefined && { webhookPort: config.http.webhookPort }),
+      port: config.http.port,
+      webhooks: [...webhooks.keys()],
+      oidc: tokens !== undefined,
+      admins: config.http.adminTokens.length,
+    },
+    'ready for requests',
+  );
+  if (config.withoutEffect.length > 0) {
+    log.warn(
+      { event: 'config.without_effect', variables: config.withoutEffect },
+      'these variables have no effect in this version',
+    );
+  }
+}
+
+/** The one line that says what an operation came to; the details are in the operation. */
+function logFinished(log: Log, operation: Operation): void {
+  const { id, action, target, caller, status, createdAt, finishedAt, error } = operation;
+  log.info(
+    {
+      event: 'operation.finished',
+      id,
+      action,
+      target: target.name,
+      caller,
+      status,
+      durationMs: finishedAt === undefined ? undefined : Date.parse(finishedAt) - Date.parse(createdAt),
+      code: error?.code,
+    },
+    `${action} ${target.name}: ${status}`,
+  );
+}
+
+function readConfig(): Config {
+  try {
+    return loadConfig(process.env, path => readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      console.error(error.message);
+      process.exit(1);
+    }
+    throw error;
+  }
+}
+
+main(process.argv.slice(2));

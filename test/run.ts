@@ -1,0 +1,109 @@
+import { globSync } from 'node:fs';
+import { join, matchesGlob } from 'node:path';
+import { type Counts, runSuite, runSuiteWithCoverage } from './suite.ts';
+
+const usage = `usage: npm test -- [FILE …]         unit and lab tests, or those whose path contains FILE
+       npm run test:unit -- [FILE …]
+       npm run test:lab -- [FILE …]`;
+
+/** Of the product's code, by the unit tests alone. */
+const thresholds = { lines: 90, branches: 85 };
+/** Not the one that \`npm run lab\` takes by default: that may be up, with somebody's work in it. */
+const defaultInstance = '1';
+
+const root = join(import.meta.dirname, '..');
+const suites = { unit: runUnit, lab: runLab } as const;
+type SuiteName = keyof typeof suites;
+
+const isSuiteName = (word: string): word is SuiteName => Object.hasOwn(suites, word);
+
+/** Ends the tests that run, so that what they started is taken down. */
+const interruption = new AbortController();
+const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    console.error(`${signal}: ending the tests and taking down what they started …`);
+    process.exitCode = exitCodes[signal];
+    interruption.abort();
+  });
+}
+
+await main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<void> {
+  const names = words.filter(isSuiteName);
+  const filters = words.filter(word => !isSuiteName(word));
+  if (names.length === 0 || filters.some(filter => filter.startsWith('-'))) {
+    console.error(usage);
+    process.exitCode = 2;
+    return;
+  }
+  const selected = names
+    .map(name => ({ name, files: filesOf(name).filter(file => matches(file, filters)) }))
+    .filter(({ files }) => files.length > 0);
+  if (selected.some(({ name }) => name === 'lab')) {
+    const { requirePrivileges } = await import('./lab/privileges.ts');
+    try {
+      requirePrivileges();
+    } catch (error) {
+      console.error((error as Error).message);
+      process.exitCode = 1;
+      return;
+    }
+  }
+  let passed = 0;
+  let failed = selected.length === 0 ? 1 : 0;
+  for (const { name, files } of selected) {
+    console.log(`\n== ${name}: ${files.length} ${files.length === 1 ? 'file' : 'files'}`);
+    const counts = await suites[name](files, filters.length === 0).catch((error: unknown): Counts => {
+      console.error(error);
+      return { passed: 0, failed: 1 };
+    });
+    passed += counts.passed;
+    failed += counts.failed;
+    if (interruption.signal.aborted) {
+      break;
+    }
+  }
+  console.log(`\n${passed} passed, ${failed} failed`);
+  process.exitCode ??= failed === 0 ? 0 : 1;
+}
+
+function runUnit(files: readonly string[], isWhole: boolean): Promise<Counts> {
+  const { signal } = interruption;
+  return isWhole ? runSuiteWithCoverage({ files, signal }, thresholds) : runSuite({ files, signal });
+}
+
+/** One swarm for all of them; they run one after the other, for each takes it as after the start. */
+async function runLab(files: readonly string[]): Promise<Counts> {
+  const { startLab, stopLab } = await import('./lab/lab.ts');
+  const instance = process.env.SWARM_UTILS_LAB_INSTANCE ?? defaultInstance;
+  const start = performance.now();
+  const onProgress = (message: string) =>
+    console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${message}`);
+  try {
+    await startLab({ instance: Number(instance), nodes: 3, managers: 1, onProgress });
+    const { signal } = interruption;
+    if (signal.aborted) {
+      return { passed: 0, failed: 1 };
+    }
+    return await runSuite({ files, concurrency: 1, env: { SWARM_UTILS_LAB_INSTANCE: instance }, signal });
+  } finally {
+    await stopLab(Number(instance), onProgress);
+  }
+}
+
+function filesOf(name: SuiteName): readonly string[] {
+  const inOrder = (pattern: string) => globSync(pattern, { cwd: root }).sort();
+  // The lab's own test comes last: it breaks and mends what the others use.
+  const lab = [...inOrder('test/e2e/**/*.test.ts'), ...inOrder('test/lab/lab.test.ts')];
+  return name === 'lab'
+    ? lab
+    : inOrder('test/**/*.test.ts').filter(
+        file => !matchesGlob(file, 'test/{e2e,lab}/**') || file.endsWith('.unit.test.ts'),
+      );
+}
+
+function matches(file: string, filters: readonly string[]): boolean {
+  return filters.length === 0 || filters.some(filter => file.includes(filter));
+}
