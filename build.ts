@@ -9,7 +9,14 @@ const dist = join(root, 'dist');
  * What dockerode loads at start for things that this program never does: Docker over SSH (with native modules),
  * image builds (gRPC, protocol buffers) and archives of folders. Whoever uses one of them gets an error that says so.
  */
-const unused = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'tar-fs', '@balena/dockerignore'];
+const unused = [
+  'ssh2',
+  '@grpc/grpc-js',
+  '@grpc/proto-loader',
+  'protobufjs',
+  'tar-fs',
+  '@balena/dockerignore',
+];
 
 const leaveOut: Plugin = {
   name: 'leave-out',
@@ -27,7 +34,10 @@ const leaveOut: Plugin = {
     onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
       contents: "export { default as en } from './en.js';",
     }));
-    onLoad({ filter: /\/iconv-lite\/encodings\/tables\/.*\.json$/ }, () => ({ contents: '[]', loader: 'json' }));
+    onLoad({ filter: /\/iconv-lite\/encodings\/tables\/.*\.json$/ }, () => ({
+      contents: '[]',
+      loader: 'json',
+    }));
   },
 };
 
