@@ -78,12 +78,16 @@ export function createIssuer(options: IssuerOptions): Issuer {
  * @throws {ProviderError} `invalid_credential` for what is not a token, or too long
  */
 export function unverifiedIssuer(token: string): string {
-  if (token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token)) {
-    throw new ProviderError('invalid_credential', 'not a token, or too long');
-  }
+  refuseMisshapen(token);
   const payload = token.slice(token.indexOf('.') + 1, token.lastIndexOf('.'));
   const claims = parse(Buffer.from(payload, 'base64url').toString('utf8'));
   return read(z.object({ iss: z.string() }), claims, 'invalid_credential', 'token').iss;
+}
+
+function refuseMisshapen(token: string): void {
+  if (token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token)) {
+    throw new ProviderError('invalid_credential', 'not a token, or too long');
+  }
 }
 
 function parse(json: string): unknown {
@@ -96,6 +100,7 @@ function parse(json: string): unknown {
 
 /** Checks all that can be checked without a key, so that a token that can't count causes no fetch. Returns `kid`. */
 function readHeader(token: string, requireType: boolean): string {
+  refuseMisshapen(token);
   const header = decodeHeader(token);
   const { kid, typ } = read(headerSchema, header, 'invalid_credential', 'header of the token');
   if ('crit' in header) {
