@@ -6,6 +6,7 @@ import { type Config, ConfigError, loadConfig } from './config.ts';
 import { isFinished, type Operation } from './core/operation.ts';
 import { systemClock } from './engine/clock.ts';
 import { createDockerodeSwarm } from './engine/dockerode.ts';
+import { createLabelWatch } from './engine/label-watch.ts';
 import { createOperations } from './engine/operations.ts';
 import { openStore } from './engine/store.ts';
 import { closeServer, listen, stopOnSignal } from './graceful-stop.ts';
@@ -17,6 +18,7 @@ import { type CommandResult, webhookSecretCommand } from './webhook-secret-comma
 const { version } = packageJson;
 /** Longest list of operations that the stop can wait for, and that the log names. */
 const MAX_AWAITED = 1000;
+const LABEL_WATCH_INTERVAL_MS = 60_000;
 
 const usage = `swarm-utils ${version}: updates Docker Swarm services for CI pipelines, without a secret in CI
 
@@ -104,8 +106,16 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
           { server: createHttpServer({ ...shared, routes: 'webhooks' }), port: webhookPort },
         ];
 
+  const labelWatch = createLabelWatch({
+    swarm,
+    intervalMs: LABEL_WATCH_INTERVAL_MS,
+    onFault: ({ name }, fault) =>
+      log.warn({ event: 'label.fault', service: name, ...fault }, 'a label that grants nothing'),
+  });
+
   stopOnSignal(log, async () => {
     isStopping = true;
+    labelWatch.stop();
     const awaited = operations.list({ limit: MAX_AWAITED }).filter(operation => !isFinished(operation));
     for (const { id, action, target } of awaited) {
       log.info({ event: 'stop.awaits', id, action, target: target.name }, 'waiting for an operation');
@@ -116,10 +126,10 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
   });
   await Promise.all(servers.map(({ server, port: on }) => listen(server, on)));
   logStart(log, config, providers);
-  swarm.checkManager().catch((error: unknown) => {
+  labelWatch.look().catch((error: unknown) => {
     log.warn(
       { event: 'swarm.unavailable', err: error },
-      'the Engine is no manager that can be reached: not ready',
+      'the Engine can not be reached or is no manager: not ready',
     );
   });
 }

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
 
 const main = join(import.meta.dirname, '..', 'src', 'main.ts');
@@ -212,13 +213,8 @@ describe('the program', () => {
     program.kill('SIGTERM');
     const { code, stdout, stderr } = await program.ended;
     assert.deepEqual([code, stderr], [0, '']);
-    assert.deepEqual(
-      program
-        .logged()
-        .slice(-2)
-        .map(line => line.event),
-      ['stop.begin', 'stop.end'],
-    );
+    const events = program.logged().map(line => line.event);
+    assert.deepEqual(events.slice(-2), ['stop.begin', 'stop.end']);
     assert(!stdout.includes('canary'));
   });
 
@@ -281,6 +277,12 @@ describe('the program', () => {
     assert.equal(((await second.logs('start.failed')).err as { code: string }).code, 'EADDRINUSE');
   });
 
+  it('names a label that is misspelt', async () => {
+    const { program } = await startProgram();
+    const { service: name, label, value } = await program.logs('label.fault');
+    assert.deepEqual([name, label, value], ['shop_web', 'swarm-utils.clean.enabel', 'true']);
+  });
+
   it('starts without an Engine, says so, and is not ready', async () => {
     const { program, url } = await startProgram({ SWARM_UTILS_DOCKER_HOST: 'unix:///nowhere.sock' });
     assert.equal((await program.logs('swarm.unavailable')).level, 'warn');
@@ -289,14 +291,15 @@ describe('the program', () => {
 });
 
 async function untilRunning(url: string): Promise<void> {
-  for (;;) {
-    const response = await fetch(`${url}/api/operations`, {
-      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
-    });
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+  for (let attempt = 0; attempt < 500; attempt += 1) {
+    const response = await fetch(`${url}/api/operations`, { headers });
     if ((await response.text()).includes('"running"')) {
       return;
     }
+    await sleep(10);
   }
+  assert.fail('no operation runs');
 }
 
 async function freePort(): Promise<number> {
@@ -316,7 +319,7 @@ const service = {
   UpdatedAt: '2026-01-01T00:00:00Z',
   Spec: {
     Name: 'shop_web',
-    Labels: { 'swarm-utils.update.enable': 'true' },
+    Labels: { 'swarm-utils.update.enable': 'true', 'swarm-utils.clean.enabel': 'true' },
     TaskTemplate: {
       ContainerSpec: { Image: 'registry.example.com/shop/web:1' },
       ForceUpdate: 0,
