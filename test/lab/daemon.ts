@@ -19,6 +19,8 @@ export interface DockerDaemon {
   readonly namespacePath?: string;
   /** The name server of its containers, or the machine's own. */
   readonly resolver?: string;
+  /** Whether it is killed when the process that started it ends. */
+  readonly endsWithStarter?: boolean;
   /** Added to its configuration file (`daemon.json`). */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -54,6 +56,7 @@ export async function startDocker(daemon: DockerDaemon): Promise<void> {
     ],
     logFile: logFile(daemon),
     pidFile: daemonPidFile(daemon),
+    endsWithStarter: daemon.endsWithStarter,
   });
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -20,7 +20,7 @@ export interface ImageLayer {
 
 /**
  * The layer that `fill` makes of an empty folder. It is made once per name and inputs, then taken from the cache;
- * the same inputs give the same bytes on every machine with the same programs.
+ * the same inputs give the same bytes on every machine with the same programs. One at a time: the caller holds a lock.
  * @param inputs what the content depends on: texts, and files by `fileInput`
  */
 export async function cachedLayer(
@@ -38,10 +38,11 @@ export async function cachedLayer(
   }
 
   await mkdir(folder, { recursive: true });
-  const work = await mkdtemp(join(folder, 'work-'));
+  const work = join(folder, `${name}.work`);
+  await rm(work, { recursive: true, force: true });
   try {
     const tree = join(work, 'tree');
-    await mkdir(tree);
+    await mkdir(tree, { recursive: true });
     await fill(tree);
     const layer = await pack(tree, join(work, 'layer.tar'), join(work, 'layer.tar.gz'));
     // The record comes last: where it is, the layer is whole.

@@ -9,6 +9,7 @@ import { type LabShape, layoutLab } from './layout.ts';
 import { withLock } from './lock.ts';
 import { installPackages, labPrograms } from './packages.ts';
 import { requirePrivileges } from './privileges.ts';
+import { type BuildOptions, buildProjectImage } from './project-image.ts';
 
 /** References of the images in the lab's registries, ready for a service's specification. */
 export interface LabImageReferences {
@@ -34,6 +35,11 @@ export interface Lab {
   readonly registry: LabRegistry;
   readonly privateRegistry: PrivateLabRegistry;
   readonly images: LabImageReferences;
+  /**
+   * Builds the image of this repository, or of another folder, from its Dockerfile and answers its reference in the
+   * open registry. Unchanged sources are not built again. See `buildProjectImage`.
+   */
+  buildProjectImage(options?: BuildOptions): Promise<string>;
   /**
    * As after the start: no services, configs, secrets, networks, containers, volumes or node labels of anyone, every
    * node and registry running, no Docker logins. Images stay, on the nodes and in the registries.
@@ -127,6 +133,7 @@ function createLab(state: LabState): Lab {
       dockerCli: registry.reference('docker:cli'),
       runner: registry.reference('runner:1'),
     },
+    buildProjectImage: options => buildProjectImage(registry, options),
     reset: () => resetLab(parts),
     stop: () => stopLab(layout.instance),
   };

@@ -11,6 +11,8 @@ export interface DaemonStart {
   readonly logFile: string;
   /** Where its identity (pid and start time) is recorded. */
   readonly pidFile: string;
+  /** Whether the kernel kills it when this process ends, however that ends. Default: it goes on. */
+  readonly endsWithStarter?: boolean | undefined;
 }
 
 /**
@@ -20,7 +22,8 @@ export interface DaemonStart {
 export function startDaemon(start: DaemonStart): void {
   const log = openSync(start.logFile, 'a');
   const record = 'cat /proc/$$/stat >"$0" && exec "$@"';
-  const child = spawn('sh', ['-c', record, start.pidFile, ...start.argv], {
+  const argv = start.endsWithStarter ? ['setpriv', '--pdeathsig', 'KILL', ...start.argv] : start.argv;
+  const child = spawn('sh', ['-c', record, start.pidFile, ...argv], {
     cwd: '/',
     detached: true,
     env: commandEnvironment(),
@@ -42,11 +45,19 @@ export async function recordedProcess(pidFile: string): Promise<number | undefin
   return isSame ? recorded.pid : undefined;
 }
 
-/** Kills the recorded process, waits until it is gone and removes the record. Harmless when it is gone already. */
+/**
+ * Kills the recorded process and the process namespace it made, if any, waits until all are gone and removes the
+ * record. Harmless when they are gone already.
+ */
 export async function killRecorded(pidFile: string): Promise<void> {
+  const pid = await recordedProcess(pidFile);
+  const [own, made] = await Promise.all(
+    ['pid', 'pid_for_children'].map(name => readlink(`/proc/${pid}/ns/${name}`).catch(() => undefined)),
+  );
   await killUntilGone(async () => {
-    const pid = await recordedProcess(pidFile);
-    return pid === undefined ? [] : [pid];
+    const recorded = await recordedProcess(pidFile);
+    const members = made === undefined || made === own ? [] : await processesIn('pid', made);
+    return recorded === undefined ? members : [recorded, ...members];
   }, pidFile);
   await rm(pidFile, { force: true });
 }
@@ -57,10 +68,7 @@ export async function processesInNamespace(path: string): Promise<number[]> {
   if (!namespace) {
     return [];
   }
-  const wanted = `net:[${namespace.ino}]`;
-  const pids = (await readdir('/proc')).filter(entry => /^\d+$/.test(entry));
-  const links = await Promise.all(pids.map(pid => readlink(`/proc/${pid}/ns/net`).catch(() => '')));
-  return pids.filter((_, index) => links[index] === wanted).map(Number);
+  return processesIn('net', `net:[${namespace.ino}]`);
 }
 
 /** Kills what `list` answers until it answers none. Throws `timed-out` after 20 s. */
@@ -98,4 +106,10 @@ export function parseStat(line: string): { pid: number; state: string; startTime
   const pid = Number.parseInt(line, 10);
   const [state, startTime] = [rest[0], rest[19]];
   return Number.isInteger(pid) && state && startTime ? { pid, state, startTime } : undefined;
+}
+
+async function processesIn(kind: 'net' | 'pid', namespace: string): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter(entry => /^\d+$/.test(entry));
+  const links = await Promise.all(pids.map(pid => readlink(`/proc/${pid}/ns/${kind}`).catch(() => '')));
+  return pids.filter((_, index) => links[index] === namespace).map(Number);
 }

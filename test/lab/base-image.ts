@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { cp, link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type BaseImageRecipe, baseImageRecipe } from './dockerfile.ts';
+import { cachedLayer, fileInput, type ImageLayer } from './image-layer.ts';
+import { LabError } from './lab-error.ts';
+import { baseImagePrograms, installPackages } from './packages.ts';
+import { runChecked, runCommand } from './run-command.ts';
+
+type OnProgress = (message: string) => void;
+type Docker = (args: readonly string[]) => Promise<string>;
+
+const projectRoot = join(import.meta.dirname, '..', '..');
+const preparedLabel = 'swarm-utils.lab.prepared';
+const certificates = '/etc/ssl/certs/ca-certificates.crt';
+
+/**
+ * Sees to it that the build daemon has an image of that name: Docker Hub's, or where that cannot be reached one made
+ * of Debian's packages, the pinned Node and npm. In both it is given what this machine needs to reach its package
+ * registry (npm's address and certificates), so that Dockerfiles need not know.
+ */
+export async function prepareBaseImage(image: string, docker: Docker, onProgress: OnProgress): Promise<void> {
+  const machine = await machineSettings();
+  const prepared = await docker(['image', 'inspect', '--format', '{{json .Config.Labels}}', image]).catch(
+    () => '{}',
+  );
+  if ((JSON.parse(prepared) as Record<string, string> | null)?.[preparedLabel] === machine.key) {
+    return;
+  }
+  const context = await mkdtemp(join(tmpdir(), 'swarm-utils-lab-base-'));
+  try {
+    const layers: ImageLayer[] = [];
+    let from = [`FROM ${image}`];
+    if (await isDockerHubReachable()) {
+      onProgress(`pulling ${image}`);
+      await docker(['pull', '--quiet', image]);
+    } else {
+      const recipe = baseImageRecipe(image);
+      layers.push(await debianLayer(recipe.suite, onProgress));
+      from = ['FROM scratch'];
+      if (recipe.nodeVersion !== undefined) {
+        layers.push(await nodeLayer(recipe, onProgress));
+      }
+    }
+    layers.push(machine.layer);
+    onProgress(`making the base image ${image}`);
+    // The cache is on another file system than /tmp on some machines; links are for where it is not.
+    await Promise.all(layers.map(({ path }, index) => linkOrCopy(path, join(context, `${index}.tar.gz`))));
+    const dockerfile = [
+      ...from,
+      ...layers.map((_, index) => `ADD ${index}.tar.gz /`),
+      ...(from[0] === 'FROM scratch' ? officialSettings(baseImageRecipe(image)) : []),
+      ...machine.environment.map(setting => `ENV ${setting}`),
+      `LABEL ${preparedLabel}=${machine.key}`,
+    ];
+    await writeFile(join(context, 'Dockerfile'), `${dockerfile.join('\n')}\n`);
+    await docker(['build', '--network', 'host', '--quiet', '--tag', image, context]);
+  } finally {
+    await rm(context, { recursive: true, force: true });
+  }
+}
+
+/** What the official images have besides files, as far as Dockerfiles build on it. */
+function officialSettings({ nodeVersion }: BaseImageRecipe): string[] {
+  return nodeVersion === undefined
+    ? ['CMD ["bash"]']
+    : [
+        `ENV NODE_VERSION=${nodeVersion}`,
+        'RUN groupadd --gid 1000 node && useradd --uid 1000 --gid node --shell /bin/bash --create-home node',
+        'CMD ["node"]',
+      ];
+}
+
+async function isDockerHubReachable(): Promise<boolean> {
+  try {
+    const response = await fetch('https://registry-1.docker.io/v2/', { signal: AbortSignal.timeout(4000) });
+    await response.body?.cancel();
+    return response.status === 401 || response.ok;
+  } catch {
+    return false;
+  }
+}
+
+async function debianLayer(suite: string, onProgress: OnProgress): Promise<ImageLayer> {
+  const script = join(import.meta.dirname, 'debian-tree.sh');
+  return cachedLayer(`debian-${suite}`, [process.arch, await readFile(script, 'utf8')], async folder => {
+    await installPackages(baseImagePrograms, onProgress);
+    onProgress(
+      `Docker Hub cannot be reached: making Debian ${suite} with debootstrap (once, about half a minute)`,
+    );
+    const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+    await runChecked('unshare', [...namespaces, 'sh', script, suite, folder], { timeoutMs: 600_000 });
+  });
+}
+
+async function nodeLayer({ nodeVersion = '' }: BaseImageRecipe, onProgress: OnProgress): Promise<ImageLayer> {
+  const node = join(projectRoot, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
+  const version = (await runChecked(node, ['--version'])).trim().slice(1);
+  if (version !== nodeVersion && !version.startsWith(`${nodeVersion}.`)) {
+    throw new LabError(
+      'image-failed',
+      `The base image asks for Node ${nodeVersion}; ${version} is what is pinned.`,
+    );
+  }
+  const npm = `npm@${(await runChecked('npm', ['--version'])).trim()}`;
+  return cachedLayer('node', [await fileInput(node), npm], async folder => {
+    onProgress(`adding Node ${version} and ${npm}`);
+    const local = join(folder, 'usr/local');
+    await mkdir(join(local, 'bin'), { recursive: true });
+    await cp(node, join(local, 'bin/node'));
+    await symlink('node', join(local, 'bin/nodejs'));
+    await runChecked('npm', ['install', '--global', '--ignore-scripts', '--prefix', local, npm], {
+      cwd: folder,
+    });
+  });
+}
+
+interface MachineSettings {
+  readonly key: string;
+  readonly layer: ImageLayer;
+  /** `NAME=value` each. */
+  readonly environment: readonly string[];
+}
+
+/** What of this machine's settings a build needs to reach the package registry. Passwords and tokens are not. */
+async function machineSettings(): Promise<MachineSettings> {
+  const npmConfig = async (key: string) => {
+    const { stdout, exitCode } = await runCommand('npm', ['config', 'get', key], { cwd: tmpdir() });
+    const value = stdout.trim();
+    return exitCode === 0 && value !== 'null' && value !== 'undefined' ? value : undefined;
+  };
+  const registry = await npmConfig('registry');
+  const bundle = (await npmConfig('cafile')) ?? process.env.NODE_EXTRA_CA_CERTS ?? process.env.SSL_CERT_FILE;
+  const npmrc = [
+    ...(registry === undefined ? [] : [`registry=${registry}`]),
+    ...(bundle === undefined ? [] : [`cafile=${certificates}`]),
+  ].join('\n');
+  const inputs = [npmrc, bundle === undefined ? '' : await fileInput(bundle)];
+  const layer = await cachedLayer('machine', inputs, async folder => {
+    await mkdir(join(folder, 'usr/local/etc'), { recursive: true });
+    await writeFile(join(folder, 'usr/local/etc/npmrc'), `${npmrc}\n`);
+    if (bundle !== undefined) {
+      await mkdir(dirname(join(folder, certificates)), { recursive: true });
+      await cp(bundle, join(folder, certificates), { dereference: true });
+    }
+  });
+  const environment = bundle === undefined ? [] : [`NODE_EXTRA_CA_CERTS=${certificates}`];
+  const key = createHash('sha256')
+    .update(JSON.stringify([layer.digest, environment]))
+    .digest('hex')
+    .slice(0, 16);
+  return { key, layer, environment };
+}
+
+async function linkOrCopy(source: string, target: string): Promise<void> {
+  await link(source, target).catch(() => cp(source, target));
+}
