@@ -4,7 +4,6 @@ import helmet, { type HelmetOptions } from 'helmet';
 import { RequestError } from '../core/errors.ts';
 import { createAccess } from './access.ts';
 import { createAuthenticate } from './authenticate.ts';
-import { jsonBody, webhookBody } from './body.ts';
 import { createErrorHandler } from './error-handler.ts';
 import { TransportError } from './errors.ts';
 import { createExplain } from './explain.ts';
@@ -13,6 +12,7 @@ import { checkHeaders } from './headers.ts';
 import { createHealth } from './health.ts';
 import { createOperationRoutes } from './operation-routes.ts';
 import type { HttpOptions } from './options.ts';
+import { jsonBody, webhookBody } from './read-body.ts';
 import { harden, serverLimits } from './server-limits.ts';
 import { createServiceRoutes } from './service-routes.ts';
 import { createStartOnce, type StartOnce } from './start-once.ts';
@@ -47,6 +47,8 @@ function createApp(options: HttpOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  // Should this file's own error handler fail, Express answers without a stack.
+  app.set('env', 'production');
   app.enable('case sensitive routing');
   app.set('trust proxy', options.trustProxy);
   app.set('query parser', 'simple');
@@ -87,8 +89,8 @@ function addApi(app: Express, options: HttpOptions, startOnce: StartOnce): void 
   const shared = { ...options, access, authenticate, startOnce, tokens, heartbeatMs };
   const operations = createOperationRoutes(shared);
   const services = createServiceRoutes(shared);
-  addRoute(app, 'POST', '/api/update/service', ...jsonBody(), createUpdateService(shared));
-  addRoute(app, 'POST', '/api/explain', ...jsonBody(), createExplain(shared));
+  addRoute(app, 'POST', '/api/update/service', jsonBody(), createUpdateService(shared));
+  addRoute(app, 'POST', '/api/explain', jsonBody(), createExplain(shared));
   addRoute(app, 'GET', '/api/operations', operations.list);
   addRoute(app, 'GET', '/api/operations/:id', operations.one);
   addRoute(app, 'GET', '/api/operations/:id/events', operations.events);
@@ -102,7 +104,7 @@ function addWebhooks(app: Express, options: HttpOptions, startOnce: StartOnce): 
   const body = webhookBody();
   for (const [name, verifier] of providers.webhooks) {
     const receive = createWebhookReceiver({ ...options, verifier, startOnce, deadlineMs });
-    addRoute(app, 'POST', `/webhooks/${name}`, ...body, receive);
+    addRoute(app, 'POST', `/webhooks/${name}`, body, receive);
   }
 }
 

@@ -61,10 +61,6 @@ export function createErrorHandler(options: {
       );
       response.set('Retry-After', String(RETRY_AFTER_SECONDS));
     }
-    if (answer.status === 413) {
-      // The rest of the body is not waited for.
-      response.set('Connection', 'close');
-    }
     response.status(answer.status).json(answer.body);
   };
 }

@@ -116,17 +116,8 @@ function answerForProvider(error: ProviderError): ErrorAnswer {
     : errorAnswer(error.code, malformed);
 }
 
-/** Express and its body parser mark what is the client's fault with a `status` (`http-errors`). */
+/** The router marks what is the client's fault, such as bad percent-encoding, with a `status`. */
 function answerForExpress(error: unknown): ErrorAnswer | undefined {
-  const status = error instanceof Error && 'status' in error ? error.status : undefined;
-  switch (status) {
-    case 400:
-      return errorAnswer('malformed', 'The request can not be read.');
-    case 413:
-      return errorAnswer('too_large');
-    case 415:
-      return errorAnswer('unsupported_media_type');
-    default:
-      return undefined;
-  }
+  const isClientFault = error instanceof Error && 'status' in error && error.status === 400;
+  return isClientFault ? errorAnswer('malformed', 'The request can not be read.') : undefined;
 }
