@@ -12,7 +12,7 @@ type TransportErrorCode =
 export type AnswerCode = RequestErrorCode | TransportErrorCode;
 
 /** The one table from codes to HTTP. */
-export const statusByCode: Readonly<Record<AnswerCode, number>> = {
+const statusByCode: Readonly<Record<AnswerCode, number>> = {
   malformed: 400,
   unauthorized: 401,
   not_found: 404,

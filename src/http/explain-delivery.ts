@@ -36,11 +36,13 @@ export const deliveryFields = z
 
 /** The delivery that these fields describe. It was not verified, and it starts nothing. */
 export function deliveryOf(fields: z.output<typeof deliveryFields>): Delivery {
-  const { provider, event, repository, image, sha, tag, branch, ...identity } = fields;
+  const { provider, event, repository, repositoryId, image, sha, tag, branch, ...identity } = fields;
+  // Only an organisation's webhook proves the id; the secret of one repository is bound to its path.
+  const id = provider === 'github-org' ? { repositoryId } : { claimedRepositoryId: repositoryId };
   return {
     kind: 'delivery',
     event: event as WebhookEvent,
-    identity: { provider, repository, ...given(identity) },
+    identity: { provider, repository, ...given({ ...identity, ...id }) },
     replayKey: '',
     ...given({ image, sha, tag, branch }),
   };

@@ -29,7 +29,7 @@ const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
 };
 
 /** The HTTP status of an operation: 202 until it has its verdict. */
-export function statusOfOperation(operation: Operation): number {
+function statusOfOperation(operation: Operation): number {
   switch (operation.status) {
     case 'queued':
     case 'running':

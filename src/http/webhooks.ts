@@ -95,6 +95,11 @@ export function createWebhookReceiver(options: {
       return;
     }
     const started = await handle(verified, timeLeftMs);
+    if (started?.length === 0) {
+      // Its operations are older than the history.
+      response.json({ operations: [], ignored: 'This delivery was handled before.' });
+      return;
+    }
     if (started === undefined) {
       const { event, identity } = verified;
       response.json({ operations: [], ignored: `No service asks for ${event} of ${identity.repository}.` });

@@ -127,7 +127,7 @@ export function observable({ status, headers, text }: Answer): object {
   return { status, headers: others, text };
 }
 
-export function secret(text: string): TokenSecret {
+function secret(text: string): TokenSecret {
   const parsed = parseTokenSecret(text);
   if (parsed === undefined) {
     throw new RangeError('This is no token secret.');
