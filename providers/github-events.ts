@@ -23,7 +23,7 @@ import {
   type WebhookEvent,
   webhookEvents,
 } from './provider.ts';
-import { digestOf } from './webhook-secret.ts';
+import { replayKeyOf } from './replay-key.ts';
 
 /** A webhook whose signature is verified. */
 export interface SignedGithubWebhook {
@@ -120,7 +120,7 @@ export function readGithubWebhook(webhook: SignedGithubWebhook): Delivery | Igno
       workflow,
       actor: sender?.login,
     }),
-    replayKey: digestOf(provider, repository.full_name.toLowerCase(), replayOf ?? webhook.bytes),
+    replayKey: replayKeyOf(provider, repository.full_name.toLowerCase(), replayOf ?? webhook.bytes),
     image,
     sha,
     ...branchOrTag(ref),

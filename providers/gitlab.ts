@@ -1,10 +1,11 @@
 import { gitlabProject, isObject, parseJsonBody, present } from './fields.ts';
 import { type GitlabHappening, readGitlabWebhook } from './gitlab-events.ts';
 import type { GitlabRefs, RefState } from './gitlab-refs.ts';
-import { branchOrTag, fullRef, pathAndGroups } from './names.ts';
+import { branchOrTag, fullRef, isGitlabPath, pathAndGroups } from './names.ts';
 import { type InboundWebhook, ProviderError, type WebhookVerifier } from './provider.ts';
+import { replayKeyOf } from './replay-key.ts';
 import { decodeSigningToken, verifyStandardWebhook } from './standard-webhook.ts';
-import { digestOf, isSameSecret, secretOrDecoy } from './webhook-secret.ts';
+import { isSameSecret, secretOrDecoy } from './webhook-secret.ts';
 
 export interface GitlabWebhooksOptions {
   /** Secrets of projects and groups are derived from it. */
@@ -19,15 +20,11 @@ export interface GitlabWebhooksOptions {
 /**
  * Webhooks of projects and groups. The project that the unverified body names selects the secrets that may speak for
  * it: its own and those of its groups.
- * @throws {TypeError} for a signing token that is none
+ * @throws {TypeError} for a signing token that is none, and for one whose path is none or is there twice
  */
 export function createGitlabWebhooks(options: GitlabWebhooksOptions): WebhookVerifier {
   const { masterKey, refs, now } = options;
-  const signingKeys = new Map(
-    Object.entries(options.signingTokens ?? {}).map(
-      ([path, token]) => [path.toLowerCase(), decodeSigningToken(token)] as const,
-    ),
-  );
+  const signingKeys = readSigningTokens(options.signingTokens ?? {});
 
   /** What the sender proved to know, as the beginning of the replay key. */
   function verify(request: InboundWebhook, project: string | undefined): readonly string[] | undefined {
@@ -76,12 +73,24 @@ export function createGitlabWebhooks(options: GitlabWebhooksOptions): WebhookVer
           actor,
           refProtected,
         }),
-        replayKey: digestOf('gitlab', ...proof, request.body),
+        replayKey: replayKeyOf('gitlab', ...proof, request.body),
         sha,
         ...branchOrTag(ref),
       });
     },
   };
+}
+
+/** A path that could never be found would let the plain token through where a signature is demanded. */
+function readSigningTokens(tokens: Readonly<Record<string, string>>): ReadonlyMap<string, Buffer> {
+  const keys = new Map<string, Buffer>();
+  for (const [path, token] of Object.entries(tokens)) {
+    if (!isGitlabPath(path) || keys.has(path.toLowerCase())) {
+      throw new TypeError(`signing tokens: ${path} is not the path of a project or group, or is there twice`);
+    }
+    keys.set(path.toLowerCase(), decodeSigningToken(token));
+  }
+  return keys;
 }
 
 function projectOf(body: Readonly<Record<string, unknown>> | undefined): string | undefined {

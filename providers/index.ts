@@ -52,8 +52,8 @@ export interface ProvidersWorld {
 
 /**
  * Composes the configured providers: the one place that lists them.
- * @throws {TypeError} for an issuer that is no URL or not `https`, one issuer for two platforms, and a signing token
- *   that is none
+ * @throws {TypeError} for an issuer that is no URL or not `https`, one issuer for two platforms, and signing tokens
+ *   that are none or whose paths are none
  */
 export function createProviders(options: ProvidersOptions, world: ProvidersWorld = {}): Providers {
   const now = world.now ?? (() => new Date());

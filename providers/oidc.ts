@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { read, text } from './fields.ts';
 import { createKeySource, type KeySourceOptions } from './key-source.ts';
 import { ProviderError } from './provider.ts';
-import { digestOf } from './webhook-secret.ts';
+import { replayKeyOf } from './replay-key.ts';
 
 const MAX_TOKEN_LENGTH = 16 * 1024;
 const LEEWAY_SECONDS = 30;
@@ -63,10 +63,11 @@ export function createIssuer(options: IssuerOptions): Issuer {
         currentDate: options.now(),
       }).then(verified => verified.payload, refuse);
       const { jti, iat, exp } = read(claimsSchema, payload, 'invalid_credential', 'token');
-      const lastSecond = Math.min(exp, iat + options.maxTokenAgeSeconds) + LEEWAY_SECONDS;
+      // jose refuses from the second of `exp` on, and from the one after the greatest age.
+      const lastSecond = Math.min(exp, iat + options.maxTokenAgeSeconds + 1) + LEEWAY_SECONDS;
       return {
         claims: payload,
-        replayKey: digestOf('oidc', options.issuer, jti),
+        replayKey: replayKeyOf('oidc', options.issuer, jti),
         expiresAt: new Date(Math.ceil(lastSecond) * 1000),
       };
     },

@@ -55,15 +55,6 @@ export function isSameSecret(given: string, expected: string): boolean {
   return timingSafeEqual(sha256(given), sha256(expected));
 }
 
-/** A key for what must not run twice: the parts are told apart, whatever is in them. */
-export function digestOf(...parts: readonly (string | Buffer)[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) {
-    hash.update(`${Buffer.byteLength(part)}:`).update(part);
-  }
-  return hash.digest('hex');
-}
-
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

@@ -219,6 +219,16 @@ describe('a webhook with a signature', () => {
   });
 });
 
+for (const paths of [['acme/'], ['/acme'], ['acme shop'], [''], ['acme', 'ACME']]) {
+  test(`a signing token for ${JSON.stringify(paths)} is refused: it might never be demanded`, () => {
+    const tokens = Object.fromEntries(paths.map(path => [path, signingTokens.other]));
+    assert.throws(
+      () => createGitlabWebhooks({ masterKey, signingTokens: tokens, now: () => now }),
+      TypeError,
+    );
+  });
+}
+
 describe('GitLab is asked', () => {
   function askable(states: Readonly<Record<string, RefState>>): GitlabRefs & { readonly asked: string[] } {
     const asked: string[] = [];

@@ -57,7 +57,15 @@ describe('a token of the issuer', () => {
 
   test('counts no longer than its greatest age, whatever its exp', async () => {
     const verified = await issuer.verify(token({ exp: 1e300 }));
-    assert.equal(verified.expiresAt.toISOString(), '2026-11-20T12:10:30.000Z');
+    assert.equal(verified.expiresAt.toISOString(), '2026-11-20T12:10:31.000Z');
+  });
+
+  test('is refused from the very moment on that it names', async () => {
+    for (const claims of [{}, { exp: seconds + 7200 }, { iat: seconds - 0.5, exp: seconds + 0.5 }]) {
+      const { expiresAt } = await issuer.verify(token(claims));
+      const late = trust({ now: () => expiresAt });
+      await assert.rejects(late.verify(token(claims)), invalid);
+    }
   });
 
   test('is given 30 seconds for clocks that differ', async () => {
