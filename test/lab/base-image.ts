@@ -1,19 +1,18 @@
-import { createHash } from 'node:crypto';
 import { cp, link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { type BaseImageRecipe, baseImageRecipe } from './dockerfile.ts';
 import { cachedLayer, fileInput, type ImageLayer } from './image-layer.ts';
 import { LabError } from './lab-error.ts';
+import { machineSettings } from './machine-settings.ts';
 import { baseImagePrograms, installPackages } from './packages.ts';
-import { runChecked, runCommand } from './run-command.ts';
+import { runChecked } from './run-command.ts';
 
 type OnProgress = (message: string) => void;
 type Docker = (args: readonly string[]) => Promise<string>;
 
 const projectRoot = join(import.meta.dirname, '..', '..');
 const preparedLabel = 'swarm-utils.lab.prepared';
-const certificates = '/etc/ssl/certs/ca-certificates.crt';
 
 /**
  * Sees to it that the build daemon has an image of that name: Docker Hub's, or where that cannot be reached one made
@@ -31,26 +30,28 @@ export async function prepareBaseImage(image: string, docker: Docker, onProgress
   const context = await mkdtemp(join(tmpdir(), 'swarm-utils-lab-base-'));
   try {
     const layers: ImageLayer[] = [];
-    let from = [`FROM ${image}`];
+    let from = `FROM ${image}`;
+    let settings: readonly string[] = [];
     if (await isDockerHubReachable()) {
       onProgress(`pulling ${image}`);
       await docker(['pull', '--quiet', image]);
     } else {
       const recipe = baseImageRecipe(image);
       layers.push(await debianLayer(recipe.suite, onProgress));
-      from = ['FROM scratch'];
-      if (recipe.nodeVersion !== undefined) {
-        layers.push(await nodeLayer(recipe, onProgress));
-      }
+      from = 'FROM scratch';
+      layers.push(
+        ...(recipe.nodeVersion === undefined ? [] : [await nodeLayer(recipe.nodeVersion, onProgress)]),
+      );
+      settings = await officialSettings(recipe);
     }
     layers.push(machine.layer);
     onProgress(`making the base image ${image}`);
     // The cache is on another file system than /tmp on some machines; links are for where it is not.
     await Promise.all(layers.map(({ path }, index) => linkOrCopy(path, join(context, `${index}.tar.gz`))));
     const dockerfile = [
-      ...from,
+      from,
       ...layers.map((_, index) => `ADD ${index}.tar.gz /`),
-      ...(from[0] === 'FROM scratch' ? officialSettings(baseImageRecipe(image)) : []),
+      ...settings,
       ...machine.environment.map(setting => `ENV ${setting}`),
       `LABEL ${preparedLabel}=${machine.key}`,
     ];
@@ -62,11 +63,11 @@ export async function prepareBaseImage(image: string, docker: Docker, onProgress
 }
 
 /** What the official images have besides files, as far as Dockerfiles build on it. */
-function officialSettings({ nodeVersion }: BaseImageRecipe): string[] {
+async function officialSettings({ nodeVersion }: BaseImageRecipe): Promise<string[]> {
   return nodeVersion === undefined
     ? ['CMD ["bash"]']
     : [
-        `ENV NODE_VERSION=${nodeVersion}`,
+        `ENV NODE_VERSION=${(await pinnedNode()).version}`,
         'RUN groupadd --gid 1000 node && useradd --uid 1000 --gid node --shell /bin/bash --create-home node',
         'CMD ["node"]',
       ];
@@ -94,9 +95,8 @@ async function debianLayer(suite: string, onProgress: OnProgress): Promise<Image
   });
 }
 
-async function nodeLayer({ nodeVersion = '' }: BaseImageRecipe, onProgress: OnProgress): Promise<ImageLayer> {
-  const node = join(projectRoot, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
-  const version = (await runChecked(node, ['--version'])).trim().slice(1);
+async function nodeLayer(nodeVersion: string, onProgress: OnProgress): Promise<ImageLayer> {
+  const { path: node, version } = await pinnedNode();
   if (version !== nodeVersion && !version.startsWith(`${nodeVersion}.`)) {
     throw new LabError(
       'image-failed',
@@ -116,41 +116,10 @@ async function nodeLayer({ nodeVersion = '' }: BaseImageRecipe, onProgress: OnPr
   });
 }
 
-interface MachineSettings {
-  readonly key: string;
-  readonly layer: ImageLayer;
-  /** `NAME=value` each. */
-  readonly environment: readonly string[];
-}
-
-/** What of this machine's settings a build needs to reach the package registry. Passwords and tokens are not. */
-async function machineSettings(): Promise<MachineSettings> {
-  const npmConfig = async (key: string) => {
-    const { stdout, exitCode } = await runCommand('npm', ['config', 'get', key], { cwd: tmpdir() });
-    const value = stdout.trim();
-    return exitCode === 0 && value !== 'null' && value !== 'undefined' ? value : undefined;
-  };
-  const registry = await npmConfig('registry');
-  const bundle = (await npmConfig('cafile')) ?? process.env.NODE_EXTRA_CA_CERTS ?? process.env.SSL_CERT_FILE;
-  const npmrc = [
-    ...(registry === undefined ? [] : [`registry=${registry}`]),
-    ...(bundle === undefined ? [] : [`cafile=${certificates}`]),
-  ].join('\n');
-  const inputs = [npmrc, bundle === undefined ? '' : await fileInput(bundle)];
-  const layer = await cachedLayer('machine', inputs, async folder => {
-    await mkdir(join(folder, 'usr/local/etc'), { recursive: true });
-    await writeFile(join(folder, 'usr/local/etc/npmrc'), `${npmrc}\n`);
-    if (bundle !== undefined) {
-      await mkdir(dirname(join(folder, certificates)), { recursive: true });
-      await cp(bundle, join(folder, certificates), { dereference: true });
-    }
-  });
-  const environment = bundle === undefined ? [] : [`NODE_EXTRA_CA_CERTS=${certificates}`];
-  const key = createHash('sha256')
-    .update(JSON.stringify([layer.digest, environment]))
-    .digest('hex')
-    .slice(0, 16);
-  return { key, layer, environment };
+/** The Node of this repository's own scripts, an npm package. */
+async function pinnedNode(): Promise<{ path: string; version: string }> {
+  const path = join(projectRoot, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
+  return { path, version: (await runChecked(path, ['--version'])).trim().slice(1) };
 }
 
 async function linkOrCopy(source: string, target: string): Promise<void> {

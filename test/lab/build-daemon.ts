@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeCgroup } from './cgroups.ts';
 import { type DockerDaemon, daemonPidFile, startDocker, waitForDocker } from './daemon.ts';
@@ -29,6 +29,7 @@ export async function withBuildDaemon(
   work: (docker: (args: readonly string[]) => Promise<string>) => Promise<void>,
 ): Promise<void> {
   await killRecorded(daemonPidFile(buildDaemon));
+  await rm(join(stateDir, 'dockerd.log'), { force: true });
   await startDocker(buildDaemon);
   try {
     await waitForDocker(buildDaemon);
@@ -45,11 +46,22 @@ async function docker(args: readonly string[]): Promise<string> {
   const result = await runCommand(
     dockerClient(),
     ['--config', config, '--host', `unix://${buildDaemon.socketPath}`, ...args],
-    { timeoutMs: 600_000, env: { DOCKER_BUILDKIT: '1', BUILDKIT_PROGRESS: 'plain' } },
+    { timeoutMs: 600_000, env: { DOCKER_BUILDKIT: await buildKit(), BUILDKIT_PROGRESS: 'plain' } },
   );
   if (result.exitCode !== 0) {
-    const output = lastLines(`${result.stdout}\n${result.stderr}`, 40);
+    const output = lastLines(`${result.stdout}\n${result.stderr}`, 60);
     throw new LabError('image-failed', `docker ${args.join(' ')} ended with ${result.exitCode}:\n${output}`);
   }
   return result.stdout;
+}
+
+/** `1` where the client can build with BuildKit: by itself before version 23, since then with the buildx plugin. */
+async function buildKit(): Promise<'0' | '1'> {
+  const { stdout: version } = await runCommand(dockerClient(), ['--version']);
+  const major = Number(/version (\d+)/.exec(version)?.[1]);
+  if (major < 23) {
+    return '1';
+  }
+  const buildx = await runCommand(dockerClient(), ['buildx', 'version']);
+  return buildx.exitCode === 0 ? '1' : '0';
 }

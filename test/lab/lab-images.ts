@@ -1,15 +1,12 @@
 import { chmod, cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createImage, type Image, type ImageConfig } from './image.ts';
+import { type AppVersion, appConfig, appScript, appVersions } from './app-image.ts';
+import { createImage, type Image } from './image.ts';
 import { cachedLayer, fileInput, type ImageLayer } from './image-layer.ts';
 import { LabError } from './lab-error.ts';
 import { withLock } from './lock.ts';
 import { dockerClient } from './packages.ts';
 import { findProgram, runChecked } from './run-command.ts';
-
-/** The application that tests deploy, in every way an image can turn out. */
-export const appVersions = ['1', '2', '3', 'crash', 'unhealthy', 'slow'] as const;
-export type AppVersion = (typeof appVersions)[number];
 
 /** Every image of a lab's registries. */
 export interface LabImages {
@@ -19,54 +16,6 @@ export interface LabImages {
   /** A shell and a real `curl`: a CI runner's container. */
   readonly runner: Image;
 }
-
-const second = 1_000_000_000;
-
-// What the versions are is in their configuration; they share every layer.
-const appConfigs: Readonly<Record<AppVersion, Omit<ImageConfig, 'Env'>>> = {
-  1: { Cmd: ['app', 'serve'] },
-  2: { Cmd: ['app', 'serve'] },
-  3: { Cmd: ['app', 'serve'] },
-  crash: { Cmd: ['app', 'crash'] },
-  unhealthy: {
-    Cmd: ['app', 'unhealthy'],
-    Healthcheck: { Test: ['CMD', 'false'], Interval: second / 2, Timeout: second, Retries: 2 },
-  },
-  slow: {
-    Cmd: ['app', 'slow'],
-    Healthcheck: {
-      Test: ['CMD', 'test', '-e', '/tmp/ready'],
-      Interval: second / 2,
-      Timeout: second,
-      StartPeriod: 30 * second,
-      Retries: 2,
-    },
-  },
-};
-
-const appScript = `#!/bin/sh
-# Process 1 ignores the signals it has no handler for: without this one every rollout would wait for the kill.
-status=0
-trap 'echo "app $APP_VERSION stops"; exit $status' TERM INT
-echo "app $APP_VERSION starts"
-case $1 in
-  crash)
-    echo "app crash: reading the configuration"
-    echo "app crash: FATAL cannot reach the database at db.internal:5432" >&2
-    exit 1 ;;
-  unhealthy)
-    # The swarm takes a container that it stopped for its health, and that exits with 0, for complete, not failed.
-    status=143 ;;
-  slow)
-    sleep 3 & wait $! ;;
-esac
-mkdir -p /tmp/www
-echo "app $APP_VERSION" >/tmp/www/index.html
-httpd -f -p 8080 -h /tmp/www &
-touch /tmp/ready
-echo "app $APP_VERSION listens on 8080"
-wait $!
-`;
 
 // As the official image: the command may leave the word \`docker\` out.
 const dockerCliScript = `#!/bin/sh
@@ -107,14 +56,7 @@ export function buildLabImages(onProgress: (message: string) => void): Promise<L
       );
       return {
         app: Object.fromEntries(
-          appVersions.map(version => [
-            version,
-            createImage([base, app], {
-              ...appConfigs[version],
-              Env: [`APP_VERSION=${version}`],
-              ExposedPorts: { '8080/tcp': {} },
-            }),
-          ]),
+          appVersions.map(version => [version, createImage([base, app], appConfig(version))]),
         ) as Record<AppVersion, Image>,
         dockerCli: createImage([base, dockerCli], { Entrypoint: ['docker-cli'], Cmd: ['sh'] }),
         runner: createImage([base, runner], { Cmd: ['sh'] }),

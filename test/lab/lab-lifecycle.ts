@@ -1,34 +1,39 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
+import { appVersions } from './app-image.ts';
 import { removeCgroup } from './cgroups.ts';
 import { startDocker, waitForDocker } from './daemon.ts';
 import { pushImage } from './image.ts';
-import { appVersions, buildLabImages, type LabImages } from './lab-images.ts';
-import { createLabNode, killNode, nodeDaemon } from './lab-node.ts';
+import { buildLabImages } from './lab-images.ts';
+import { createLabNode, killNode, type LabNode, nodeDaemon } from './lab-node.ts';
 import { type LabState, writeState } from './lab-state.ts';
 import { type LabLayout, type LabShape, layoutLab } from './layout.ts';
 import { createNetwork, isNetworkWhole, listNamespaces, removeNetwork } from './network.ts';
 import { createRegistryClient } from './registry-client.ts';
-import { startRegistry, stopRegistry } from './registry-process.ts';
-import { formSwarm } from './swarm.ts';
+import { type RegistryCredentials, startRegistry, stopRegistry } from './registry-process.ts';
+import { formSwarm, waitForNodes } from './swarm.ts';
 
 type OnProgress = (message: string) => void;
 
-/** Brings a lab up from nothing. Whatever is left of an earlier one must have been removed. */
+/** Brings a lab up from nothing: whatever is left of an earlier one must have been removed. */
 export async function bringUp(shape: LabShape, onProgress: OnProgress): Promise<LabState> {
   const layout = layoutLab(shape);
   const privateRegistry = { username: 'lab', password: randomBytes(15).toString('base64url') };
   await mkdir(layout.stateDir, { recursive: true });
-
   onProgress(`network ${layout.subnet}, ${layout.nodes.length} nodes`);
-  const images = buildLabImages(onProgress);
-  images.catch(() => undefined);
   await createNetwork(layout);
-  const [swarmNodeIds] = await Promise.all([
-    startNodes(layout, onProgress),
-    startRegistries(layout, privateRegistry, images, onProgress),
+  // All of it is waited for, also when a part fails: what comes after would else be in its way.
+  const [swarm, registries] = await Promise.allSettled([
+    startSwarm(layout, onProgress),
+    startRegistries(layout, privateRegistry, onProgress),
   ]);
-  const state = { ...shape, swarmNodeIds: Object.fromEntries(swarmNodeIds), privateRegistry };
+  if (swarm.status === 'rejected') {
+    throw swarm.reason;
+  }
+  if (registries.status === 'rejected') {
+    throw registries.reason;
+  }
+  const state = { ...shape, swarmNodeIds: Object.fromEntries(swarm.value), privateRegistry };
   await writeState(layout, state);
   return state;
 }
@@ -40,27 +45,36 @@ export async function heal(state: LabState, onProgress: OnProgress): Promise<boo
     return false;
   }
   try {
-    await startRegistry(layout.registries.open, undefined);
-    await startRegistry(layout.registries.private, state.privateRegistry);
-    for (const nodeLayout of layout.nodes) {
-      const node = createLabNode(layout, nodeLayout, state.swarmNodeIds[nodeLayout.name] ?? '');
-      await node.setLink('up');
-      await node.resumeDaemon();
-      if (!(await node.isRunning())) {
-        onProgress(`starting ${node.name} again`);
-        await node.start();
-      }
-    }
-    return true;
+    const { nodes, manager } = labNodes(state);
+    await Promise.all([
+      startRegistry(layout.registries.open, undefined),
+      startRegistry(layout.registries.private, state.privateRegistry),
+      ...nodes.map(node => healNode(node, onProgress)),
+    ]);
+    const present = await waitForNodes(manager.engine(), nodes.length, 20_000);
+    return nodes.every(node => present.get(node.name) === node.swarmNodeId);
   } catch (error) {
     onProgress(`the lab cannot be mended: ${error instanceof Error ? error.message : error}`);
     return false;
   }
 }
 
+/** The nodes of a lab by its state, managers first, and the first of them. */
+export function labNodes(state: LabState): { nodes: readonly LabNode[]; manager: LabNode } {
+  const layout = layoutLab(state);
+  const [manager, ...others] = layout.nodes.map(node =>
+    createLabNode(layout, node, state.swarmNodeIds[node.name] ?? ''),
+  );
+  if (!manager) {
+    throw new Error('unreachable: a layout has at least one node');
+  }
+  return { nodes: [manager, ...others], manager };
+}
+
 /** Takes down whatever there is of an instance: processes, namespaces, links, mounts, cgroups, files. */
-export async function takeDown(instance: number, state: LabState | undefined): Promise<void> {
-  const layout = layoutLab(state ?? { instance, nodes: 1, managers: 1 });
+export async function takeDown(instance: number): Promise<void> {
+  // Names are found, not computed: whatever shape the lab had, and however far it came.
+  const layout = layoutLab({ instance, nodes: 1, managers: 1 });
   const namespaces = await listNamespaces(instance);
   await Promise.all([
     ...namespaces.map(namespace => killNode({ namespace })),
@@ -72,7 +86,16 @@ export async function takeDown(instance: number, state: LabState | undefined): P
   await rm(layout.stateDir, { recursive: true, force: true });
 }
 
-async function startNodes(layout: LabLayout, onProgress: OnProgress): Promise<Map<string, string>> {
+async function healNode(node: LabNode, onProgress: OnProgress): Promise<void> {
+  await node.setLink('up');
+  await node.resumeDaemon();
+  if (!(await node.isRunning())) {
+    onProgress(`starting ${node.name} again`);
+    await node.start();
+  }
+}
+
+async function startSwarm(layout: LabLayout, onProgress: OnProgress): Promise<Map<string, string>> {
   await Promise.all(
     layout.nodes.map(async node => {
       const daemon = nodeDaemon(layout, node);
@@ -88,13 +111,15 @@ async function startNodes(layout: LabLayout, onProgress: OnProgress): Promise<Ma
 
 async function startRegistries(
   layout: LabLayout,
-  credentials: LabState['privateRegistry'],
-  images: Promise<LabImages>,
+  credentials: RegistryCredentials,
   onProgress: OnProgress,
 ): Promise<void> {
   const { open, private: closed } = layout.registries;
-  await Promise.all([startRegistry(open, undefined), startRegistry(closed, credentials)]);
-  const { app, dockerCli, runner } = await images;
+  const [{ app, dockerCli, runner }] = await Promise.all([
+    buildLabImages(onProgress),
+    startRegistry(open, undefined),
+    startRegistry(closed, credentials),
+  ]);
   const openClient = createRegistryClient(`${open.host}:${open.port}`);
   const privateClient = createRegistryClient(`${closed.host}:${closed.port}`, credentials);
   for (const version of appVersions) {

@@ -5,6 +5,7 @@ import type Docker from 'dockerode';
 import { LabError } from './lab-error.ts';
 import type { LabNode } from './lab-node.ts';
 import type { LabRegistry } from './lab-registry.ts';
+import { waitForNodes } from './swarm.ts';
 
 /** What a reset touches. */
 interface ResetParts {
@@ -22,7 +23,7 @@ export async function resetLab({ nodes, manager, registry, privateRegistry }: Re
   await Promise.all([registry.start(), privateRegistry.start(), ...nodes.map(bringBack)]);
 
   const swarm = manager.engine();
-  await waitUntilReady(swarm, nodes.length);
+  await waitForNodes(swarm, nodes.length, 30_000);
   const services = await swarm.listServices();
   await Promise.all(services.map(({ ID }) => gone(swarm.getService(ID).remove())));
   await Promise.all([
@@ -33,14 +34,6 @@ export async function resetLab({ nodes, manager, registry, privateRegistry }: Re
   ]);
   await removeNetworks(swarm);
   await Promise.all(nodes.map(node => removeLocals(node)));
-}
-
-/** A manager that was away knows its nodes again only when each has reported. */
-async function waitUntilReady(swarm: Docker, count: number): Promise<void> {
-  await repeat('nodes are not all ready', async () => {
-    const nodes = (await swarm.listNodes()) as readonly SwarmNode[];
-    return nodes.filter(node => node.Status.State === 'ready').length === count;
-  });
 }
 
 async function bringBack(node: LabNode): Promise<void> {
@@ -96,7 +89,6 @@ async function resetNodes(swarm: Docker): Promise<void> {
 interface SwarmNode {
   readonly ID: string;
   readonly Version: { readonly Index: number };
-  readonly Status: { readonly State: string };
   readonly Spec: {
     readonly Labels: Readonly<Record<string, string>>;
     readonly Role: string;

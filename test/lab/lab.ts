@@ -1,7 +1,7 @@
+import { type AppVersion, appVersions } from './app-image.ts';
 import { LabError } from './lab-error.ts';
-import { type AppVersion, appVersions } from './lab-images.ts';
-import { bringUp, heal, takeDown } from './lab-lifecycle.ts';
-import { createLabNode, type LabNode } from './lab-node.ts';
+import { bringUp, heal, labNodes, takeDown } from './lab-lifecycle.ts';
+import type { LabNode } from './lab-node.ts';
 import { createLabRegistry, type LabRegistry, type PrivateLabRegistry } from './lab-registry.ts';
 import { resetLab } from './lab-reset.ts';
 import { type LabState, readState } from './lab-state.ts';
@@ -72,8 +72,13 @@ export async function startLab(options: StartOptions): Promise<Lab> {
         refuseOtherShape(state, shape);
         return createLab(state);
       }
-      await takeDown(instance, state);
-      return createLab(await bringUp(shape, onProgress));
+      await takeDown(instance);
+      try {
+        return createLab(await bringUp(shape, onProgress));
+      } catch (error) {
+        await takeDown(instance);
+        throw error;
+      }
     },
     onProgress,
   );
@@ -97,16 +102,12 @@ export async function connectLab(instance: number): Promise<Lab> {
 export async function stopLab(instance: number, onProgress?: (message: string) => void): Promise<void> {
   const { prefix } = layoutLab({ instance, nodes: 1, managers: 1 });
   requirePrivileges();
-  await withLock(prefix, async () => takeDown(instance, await readState(instance)), onProgress);
+  await withLock(prefix, () => takeDown(instance), onProgress);
 }
 
 function createLab(state: LabState): Lab {
   const layout = layoutLab(state);
-  const nodes = layout.nodes.map(node => createLabNode(layout, node, state.swarmNodeIds[node.name] ?? ''));
-  const [manager] = nodes;
-  if (!manager) {
-    throw new LabError('bad-argument', 'A lab has at least one node.');
-  }
+  const { nodes, manager } = labNodes(state);
   const registry = createLabRegistry(layout.registries.open);
   const privateRegistry = {
     ...createLabRegistry(layout.registries.private, state.privateRegistry),

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { LabError } from './lab-error.ts';
 
 /** Where everything of every lab lies. A lab's own state is gone after its `down`; caches stay. */
-export const stateRoot = '/var/lib/swarm-utils-lab';
+const stateRoot = '/var/lib/swarm-utils-lab';
 /** What all instances share: image layers, base images, the build daemon's data, locks. */
 export const cacheRoot = '/var/cache/swarm-utils-lab';
 

@@ -53,8 +53,7 @@ export async function isRegistryRunning(layout: RegistryLayout): Promise<boolean
   return (await recordedProcess(registryPidFile(layout))) !== undefined;
 }
 
-/** Where `startRegistry` records the process. */
-export function registryPidFile(layout: RegistryLayout): string {
+function registryPidFile(layout: RegistryLayout): string {
   return join(layout.stateDir, 'registry.pid');
 }
 

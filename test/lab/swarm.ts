@@ -29,22 +29,27 @@ export async function formSwarm(layout: LabLayout): Promise<Map<string, string>>
     await join(node);
   }
   await Promise.all(others.filter(({ role }) => role === 'worker').map(join));
-  return waitUntilReady(manager, layout);
+  return waitForNodes(manager, layout.nodes.length);
 }
 
-async function waitUntilReady(manager: Docker, layout: LabLayout): Promise<Map<string, string>> {
-  const deadline = performance.now() + 60_000;
+/**
+ * Waits until the swarm has exactly that many nodes ready and answers their ids by host name. A manager that was away
+ * knows its nodes again only when each has reported. Throws `timed-out`.
+ */
+export async function waitForNodes(
+  manager: Docker,
+  count: number,
+  timeoutMs = 60_000,
+): Promise<Map<string, string>> {
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     const nodes = (await manager.listNodes()) as readonly SwarmNode[];
     const ready = nodes.filter(node => node.Status.State === 'ready');
-    if (ready.length === layout.nodes.length) {
+    if (ready.length === count) {
       return new Map(ready.map(node => [node.Description.Hostname, node.ID]));
     }
     if (performance.now() > deadline) {
-      throw new LabError(
-        'timed-out',
-        `Only ${ready.length} of ${layout.nodes.length} nodes are ready after 60 s.`,
-      );
+      throw new LabError('timed-out', `${ready.length} of ${count} nodes are ready after ${timeoutMs} ms.`);
     }
     await sleep(50);
   }
