@@ -5,16 +5,14 @@ import {
   decimalId,
   eventName,
   githubRepository,
-  gitRef,
   isObject,
   optional,
   present,
   read,
-  refName,
   text,
 } from './fields.ts';
 import { packageSchema, readPackage } from './github-package.ts';
-import { branchOrTag, fullRef } from './names.ts';
+import { branchOrTag, fullRef, isBranchOrTag } from './names.ts';
 import {
   type Delivery,
   type IgnoredDelivery,
@@ -134,14 +132,16 @@ function isGithubEvent(event: string): event is GithubEvent {
 /** The header that names the event is not signed: whoever replays a webhook could relabel it. */
 function refuseOtherSubjects(event: string, { about }: EventReader, body: Body): void {
   const [required] = about;
-  const others = subjects.filter(subject => subject in body && !about.includes(subject));
+  const others = subjects.filter(
+    subject => (body[subject] ?? undefined) !== undefined && !about.includes(subject),
+  );
   if (!isObject(body[required]) || others.length > 0 || (event === 'push') === 'action' in body) {
     throw new ProviderError('malformed', `a body of another event came as ${event}`);
   }
 }
 
 const pushSchema = z.object({
-  ref: gitRef,
+  ref: z.string(),
   after: commit,
   deleted: optional(z.boolean()),
   head_commit: optional(z.object({ id: commit })),
@@ -152,8 +152,8 @@ function readPush(body: Body): Reading {
   if (push.deleted === true || ZERO.test(push.after)) {
     return 'The ref was deleted.';
   }
-  if (Object.keys(branchOrTag(push.ref)).length === 0) {
-    return 'The ref is neither a branch nor a tag.';
+  if (!isBranchOrTag(push.ref)) {
+    return 'The ref is neither a branch nor a tag, or oddly named.';
   }
   // `after` of an annotated tag is the tag object.
   return { ref: push.ref, sha: push.head_commit?.id ?? push.after };
@@ -173,7 +173,7 @@ function readPackageEvent(event: 'package' | 'registry_package'): EventReader['r
 const workflowRunSchema = z.object({
   event: eventName,
   conclusion: optional(eventName),
-  head_branch: optional(refName),
+  head_branch: optional(z.string()),
   head_sha: commit,
   path: optional(text(512)),
   head_repository: optional(z.object({ id: decimalId })),
@@ -214,7 +214,7 @@ function readWorkflowRun(body: Body, repository: Repository): Reading {
 
 const releaseSchema = z.object({
   id: decimalId,
-  tag_name: refName,
+  tag_name: z.string().min(1),
   draft: z.boolean(),
   prerelease: z.boolean(),
 });
@@ -232,12 +232,16 @@ function readRelease(body: Body): Reading {
   if (release.draft || release.prerelease) {
     return `It is a ${release.draft ? 'draft' : 'prerelease'}.`;
   }
-  return { ref: fullRef('tags', release.tag_name), replayOf: `release ${release.id} ${release.tag_name}` };
+  const ref = fullRef('tags', release.tag_name);
+  if (ref === undefined) {
+    return 'The tag is oddly named.';
+  }
+  return { ref, replayOf: `release ${release.id} ${release.tag_name}` };
 }
 
 const deploymentSchema = z.object({
   environment: text(255),
-  ref: text(1024),
+  ref: z.string(),
   sha: commit,
 });
 const deployingRunSchema = z.object({
@@ -256,10 +260,8 @@ function readDeployment(body: Body, repository: Repository): Reading {
     return 'The deployment is of code from another repository.';
   }
   // A bare name may be a branch, a tag or a commit: only a full ref says which.
-  const isFull =
-    gitRef.safeParse(deployment.ref).success && Object.keys(branchOrTag(deployment.ref)).length > 0;
   return {
-    ref: isFull ? deployment.ref : undefined,
+    ref: isBranchOrTag(deployment.ref) ? deployment.ref : undefined,
     environment: deployment.environment,
     startedBy: run?.event,
     sha: deployment.sha,

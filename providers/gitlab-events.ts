@@ -1,17 +1,7 @@
 import { z } from 'zod';
-import {
-  commit,
-  decimalId,
-  eventName,
-  gitlabProject,
-  gitRef,
-  optional,
-  read,
-  refName,
-  text,
-} from './fields.ts';
+import { commit, decimalId, eventName, gitlabProject, optional, read, text } from './fields.ts';
 import { mergeRequestSources } from './gitlab-claims.ts';
-import { branchOrTag, fullRef } from './names.ts';
+import { branchOrTag, fullRef, isBranchOrTag } from './names.ts';
 import { ProviderError, type webhookEvents } from './provider.ts';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -99,7 +89,7 @@ export function readGitlabWebhook(body: Body, now: Date): GitlabHappening | Noth
 
 const pushSchema = z.object({
   object_kind: z.string(),
-  ref: gitRef,
+  ref: z.string(),
   after: commit,
   checkout_sha: optional(commit),
   ref_protected: optional(z.boolean()),
@@ -114,6 +104,9 @@ function readPush(body: Body): Facts | string {
   if (push.object_kind === 'push' ? kind.branch === undefined : kind.tag === undefined) {
     throw new ProviderError('malformed', `${push.object_kind}: its ref is of another kind`);
   }
+  if (!isBranchOrTag(push.ref)) {
+    return 'The ref is oddly named.';
+  }
   return { ref: push.ref, refProtected: push.ref_protected, sha: push.checkout_sha };
 }
 
@@ -121,7 +114,7 @@ const pipelineSchema = z.object({
   object_attributes: z.object({
     status: eventName,
     source: eventName,
-    ref: refName,
+    ref: z.string().min(1),
     tag: z.boolean(),
     sha: commit,
     protected_ref: optional(z.boolean()),
@@ -150,7 +143,7 @@ function readPipeline(body: Body, project: Project): Facts | string {
 
 const jobSchema = z.object({
   build_status: eventName,
-  ref: refName,
+  ref: z.string().min(1),
   tag: z.boolean(),
   sha: commit,
   environment: optional(z.object({ name: optional(text(255)), action: optional(eventName) })),
@@ -177,7 +170,7 @@ function readJob(body: Body): Facts | string {
 const deploymentSchema = z.object({
   status: eventName,
   environment: text(255),
-  ref: optional(refName),
+  ref: optional(z.string()),
   short_sha: optional(z.string().regex(/^[0-9a-f]{7,64}$/)),
   commit_url: optional(text(2048)),
 });
@@ -189,7 +182,7 @@ function readDeployment(body: Body): Facts | string {
   }
   const startedBy = deployment.ref?.startsWith(MERGE_REQUEST_REF) ? 'merge_request_event' : undefined;
   return {
-    bareRef: deployment.ref?.startsWith('refs/') ? undefined : deployment.ref,
+    bareRef: fullRef('heads', deployment.ref) === undefined ? undefined : deployment.ref,
     environment: deployment.environment,
     startedBy,
     sha: fullSha(deployment.commit_url, deployment.short_sha),
@@ -204,7 +197,7 @@ function fullSha(commitUrl: string | undefined, shortSha: string | undefined): s
 
 const releaseSchema = z.object({
   action: eventName,
-  tag: refName,
+  tag: z.string().min(1),
   released_at: optional(text(64)),
   commit: optional(z.object({ id: commit })),
 });
@@ -217,5 +210,6 @@ function readRelease(body: Body, _project: Project, now: Date): Facts | string {
   if (Date.parse(release.released_at ?? '') > now.getTime() + 60_000) {
     return 'The release is an upcoming one.';
   }
-  return { ref: fullRef('tags', release.tag), sha: release.commit?.id };
+  const ref = fullRef('tags', release.tag);
+  return ref === undefined ? 'The tag is oddly named.' : { ref, sha: release.commit?.id };
 }

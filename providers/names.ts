@@ -43,10 +43,13 @@ export function isRefName(text: string): boolean {
 
 /**
  * The full ref of what a platform names by its bare name.
- * @returns undefined for a name that is a full ref of its own: which of both it means can't be told
+ * @returns undefined for a name that is a full ref of its own, since which of both it means can't be told, and for
+ *   one that is odd: a webhook must not fail for what somebody may have called a branch
  */
 export function fullRef(kind: 'heads' | 'tags', name: string | undefined): string | undefined {
-  return name === undefined || name.startsWith('refs/') ? undefined : `refs/${kind}/${name}`;
+  return name === undefined || name.startsWith('refs/') || !isRefName(name)
+    ? undefined
+    : `refs/${kind}/${name}`;
 }
 
 /** A full ref taken apart; neither part for refs that are neither a branch nor a tag. */
@@ -55,6 +58,11 @@ export function branchOrTag(ref: string | undefined): { readonly branch?: string
     return { branch: ref.slice('refs/heads/'.length) };
   }
   return ref?.startsWith('refs/tags/') ? { tag: ref.slice('refs/tags/'.length) } : {};
+}
+
+/** Whether it is the full ref of a branch or a tag whose name is not odd. */
+export function isBranchOrTag(ref: string): boolean {
+  return Object.keys(branchOrTag(ref)).length > 0 && isRefName(ref);
 }
 
 /** Names of platforms are the same in upper and lower case. */

@@ -14,6 +14,15 @@ import {
 } from '../fixtures/github-payloads.ts';
 
 type Payload = Record<string, unknown>;
+/** Names that git has not, or that nobody could read. */
+const oddRefs = {
+  'a ref with a line break': 'main\nx',
+  'a ref with a wildcard': '*',
+  'a ref that climbs': '../tags/v1',
+  'a ref with a direction mark': 'ma\u202ein',
+  'a ref with a space': 'main\u00a0',
+  'a ref of 2000 characters': 'x'.repeat(2000),
+};
 const foreign = { head_repository: { id: 1 } };
 
 function readWebhook(event: string, body: Payload): Delivery | IgnoredDelivery {
@@ -64,15 +73,18 @@ describe('push', () => {
   });
 
   test('of other refs starts nothing', () => {
-    assert.match(reason('push', githubPush({ ref: 'refs/notes/commits' })), /neither a branch nor a tag/);
+    for (const ref of ['refs/notes/commits', 'main', 'refs/pull/1/merge']) {
+      assert.match(reason('push', githubPush({ ref })), /neither a branch nor a tag/);
+    }
   });
 
+  for (const [what, ref] of Object.entries(oddRefs)) {
+    test(`of ${what} starts nothing, and is no fault`, () => {
+      assert.match(reason('push', githubPush({ ref: `refs/heads/${ref}` })), /oddly named/);
+    });
+  }
+
   for (const [what, overrides] of Object.entries({
-    'a short ref': { ref: 'main' },
-    'a ref with a line break': { ref: 'refs/heads/main\nx' },
-    'a ref with a wildcard': { ref: 'refs/heads/*' },
-    'a ref that climbs': { ref: 'refs/heads/../tags/v1' },
-    'a ref of 2000 characters': { ref: `refs/heads/${'x'.repeat(2000)}` },
     'a ref that is a list': { ref: ['refs/heads/main'] },
     'no commit': { after: undefined },
     'an odd commit': { head_commit: { id: 'main' } },
@@ -109,6 +121,11 @@ describe('an event', () => {
       assert.equal(readWebhook(event, bodies[event] ?? {}).kind, 'delivery');
     });
   }
+
+  test('may say that it is about nothing else', () => {
+    const body = { ...githubWorkflowRun(), deployment: null };
+    assert.equal(readWebhook('workflow_run', body).kind, 'delivery');
+  });
 
   test('that nothing is started by is ignored', () => {
     assert.equal(reason('star', { action: 'created' }), 'This event starts nothing.');
@@ -200,8 +217,10 @@ describe('workflow_run', () => {
     assert.deepEqual(run({ head_branch: null }), { startedBy: 'push', sha: githubSha });
   });
 
-  test('on a branch that is named like a full ref has no ref', () => {
-    assert.equal('ref' in run({ head_branch: 'refs/tags/v1' }), false);
+  test('on a branch that is named like a full ref, or oddly, has no ref', () => {
+    for (const branch of ['refs/tags/v1', ...Object.values(oddRefs)]) {
+      assert.equal('ref' in run({ head_branch: branch }), false);
+    }
   });
 
   for (const path of [null, '', 'dynamic/pages/pages-build-deployment', '.github/workflows/ci.yml@main']) {
@@ -274,6 +293,12 @@ describe('release', () => {
       assert.equal(reason('release', githubRelease({}, acmeShop, action)), `The release was ${action}.`);
     });
   }
+
+  test('of an oddly named tag starts nothing', () => {
+    for (const tag of ['refs/heads/main', ...Object.values(oddRefs)]) {
+      assert.equal(reason('release', githubRelease({ tag_name: tag })), 'The tag is oddly named.');
+    }
+  });
 
   test('without a tag is malformed', () => isMalformed('release', githubRelease({ tag_name: '' })));
 });

@@ -62,6 +62,16 @@ describe('a push', () => {
     isMalformed(gitlabPush({ ref: 'refs/notes/x' }));
   });
 
+  test('of an oddly named ref starts nothing, and is no fault: four in a row would disable the webhook', () => {
+    for (const name of ['ma\u202ein', 'main\u00a0', 'x'.repeat(2000)]) {
+      assert.equal(reason('push', gitlabPush({ ref: `refs/heads/${name}` })), 'The ref is oddly named.');
+      assert.equal(reason('release', gitlabRelease({ tag: name })), 'The tag is oddly named.');
+      assert.equal('ref' in facts(gitlabPipeline({ ref: name })), false);
+      assert.equal('ref' in facts(gitlabJob({ ref: name })), false);
+      assert.equal('bareRef' in facts(gitlabDeployment({ ref: name })), false);
+    }
+  });
+
   for (const [what, overrides] of Object.entries({
     'a short ref': { ref: 'main' },
     'an odd protection': { ref_protected: 'true' },
