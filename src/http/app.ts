@@ -61,11 +61,12 @@ function createApp(options: HttpOptions): Express {
   });
   addHealth(app, options);
   const startOnce = createStartOnce(options);
-  if (options.routes !== 'webhooks') {
-    addApi(app, options, startOnce);
-  }
+  // First those that come in the greatest numbers.
   if (options.routes !== 'api') {
     addWebhooks(app, options, startOnce);
+  }
+  if (options.routes !== 'webhooks') {
+    addApi(app, options, startOnce);
   }
   app.use(() => {
     throw new RequestError('not_found', 'There is no such route.');

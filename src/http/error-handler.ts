@@ -3,6 +3,7 @@ import type { NextFunction, Request, Response } from 'express';
 import type { Logger } from 'pino';
 import { answerForError, type ErrorAnswer, errorAnswer } from './errors.ts';
 import type { FailureVerdict } from './failure-limit.ts';
+import { sendJson } from './send-json.ts';
 
 /** A client that was told to come back is asked to wait this long. */
 const RETRY_AFTER_SECONDS = 5;
@@ -61,7 +62,7 @@ export function createErrorHandler(options: {
       );
       response.set('Retry-After', String(RETRY_AFTER_SECONDS));
     }
-    response.status(answer.status).json(answer.body);
+    sendJson(response, answer.status, answer.body);
   };
 }
 

@@ -10,6 +10,7 @@ import type { Authenticate } from './authenticate.ts';
 import { deliveryFields, deliveryOf } from './explain-delivery.ts';
 import { readFields } from './read-fields.ts';
 import { readJson } from './read-json.ts';
+import { sendJson } from './send-json.ts';
 import { updateFields, updateRequestOf } from './update-service.ts';
 
 const explainBody = z
@@ -53,7 +54,7 @@ export function createExplain(options: {
     if (explanation === 'hidden') {
       throw await access.refuse(caller);
     }
-    response.json({
+    sendJson(response, 200, {
       allowed: explanation.reason === undefined,
       action: body.action,
       serviceName: target.name,

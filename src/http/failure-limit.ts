@@ -1,7 +1,9 @@
+import { isIPv4 } from 'node:net';
 import type { Request, Response } from 'express';
 import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
 
 const WINDOW_MS = 60_000;
+const MAPPED_IPV4 = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
 // What providers hand to one customer: one attacker has no more than one of these for free.
 const IPV6_SUBNET = 56;
 
@@ -28,7 +30,7 @@ export function createFailureLimit(limit: number) {
     legacyHeaders: false,
     // Its checks write to the console, and a forwarded header without a trusted proxy is nothing unusual here.
     validate: false,
-    keyGenerator: request => ipKeyGenerator(request.ip ?? '', IPV6_SUBNET),
+    keyGenerator: request => keyOf(request.ip ?? ''),
     handler: (_request, _response, next) => next(),
   });
   return async (request: Request, response: Response): Promise<FailureVerdict> => {
@@ -49,4 +51,10 @@ export function createFailureLimit(limit: number) {
       retryAfterSeconds: Math.min(60, Math.max(1, Math.ceil(waitMs / 1000))),
     };
   };
+}
+
+/** An IPv4 address, also where the socket speaks IPv6, or the network of an IPv6 address. */
+function keyOf(address: string): string {
+  const plain = address.replace(MAPPED_IPV4, '');
+  return isIPv4(plain) ? plain : ipKeyGenerator(plain, IPV6_SUBNET);
 }

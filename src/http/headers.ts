@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { RequestError } from '../core/errors.ts';
 
-const SINGLE = ['authorization', 'content-type', 'host'];
+const SINGLE = new Set(['authorization', 'content-type', 'host']);
 
 /**
  * Refuses what a proxy in front may read in another way than we do: Node drops all but the first of these.
@@ -9,18 +9,31 @@ const SINGLE = ['authorization', 'content-type', 'host'];
  * @throws RequestError `malformed`
  */
 export function checkHeaders(request: Request): void {
-  const names = request.rawHeaders.filter((_, index) => index % 2 === 0).map(name => name.toLowerCase());
-  if (SINGLE.some(single => names.filter(name => name === single).length > 1)) {
-    throw new RequestError('malformed', 'The request repeats a header that may be there only once.');
+  const seen = new Set<string>();
+  for (const [name] of headerPairs(request)) {
+    if (seen.has(name) && SINGLE.has(name)) {
+      throw new RequestError('malformed', 'The request repeats a header that may be there only once.');
+    }
+    seen.add(name);
   }
-  if (request.httpVersion === '1.1' && !names.includes('host')) {
+  if (request.httpVersion === '1.1' && !seen.has('host')) {
     throw new RequestError('malformed', 'The request lacks a Host header.');
   }
 }
 
 /** Header names in lower case; of a repeated header the first value. */
 export function firstValues(request: Request): Record<string, string | undefined> {
-  return Object.fromEntries(
-    Object.entries(request.headersDistinct).map(([name, values]) => [name, values?.[0]]),
-  );
+  const values: Record<string, string | undefined> = {};
+  for (const [name, value] of headerPairs(request)) {
+    if (!Object.hasOwn(values, name)) {
+      values[name] = value;
+    }
+  }
+  return values;
+}
+
+function* headerPairs({ rawHeaders }: Request): Generator<readonly [string, string]> {
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    yield [(rawHeaders[index] ?? '').toLowerCase(), rawHeaders[index + 1] ?? ''];
+  }
 }

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import { RequestError } from '../core/errors.ts';
 import type { Swarm } from '../engine/swarm.ts';
+import { sendJson } from './send-json.ts';
 
 /** `GET /healthz`: the process answers. `GET /readyz`: it can work, too. Both are for everyone and say nothing else. */
 export function createHealth(options: { readonly swarm: Swarm; isStopping(): boolean }) {
@@ -14,7 +15,7 @@ export function createHealth(options: { readonly swarm: Swarm; isStopping(): boo
   };
   return {
     live: (_request: Request, response: Response): void => {
-      response.json({ status: 'ok' });
+      sendJson(response, 200, { status: 'ok' });
     },
     ready: async (_request: Request, response: Response): Promise<void> => {
       if (options.isStopping()) {
@@ -25,7 +26,7 @@ export function createHealth(options: { readonly swarm: Swarm; isStopping(): boo
       } catch (cause) {
         throw new RequestError('swarm_unavailable', 'The swarm can not be reached.', { cause });
       }
-      response.json({ status: 'ready' });
+      sendJson(response, 200, { status: 'ready' });
     },
   };
 }

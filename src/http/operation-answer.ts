@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import type { OperationErrorCode } from '../core/errors.ts';
 import { isFinished, type Operation } from '../core/operation.ts';
+import { sendJson } from './send-json.ts';
 
 /** HTTP statuses of operations that did not succeed; whatever it is, the operation is the body. */
 const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
@@ -56,7 +57,7 @@ export function sendOperation(response: Response, operation: Operation, retryAft
   if (status === 409) {
     response.set('Retry-After', String(retryAfterSeconds));
   }
-  response.status(status).json(operation);
+  sendJson(response, status, operation);
 }
 
 /** Whether the caller asked for events rather than for JSON. */

@@ -7,6 +7,7 @@ import type { Access } from './access.ts';
 import type { Authenticate } from './authenticate.ts';
 import { streamOperation } from './event-stream.ts';
 import { countField, readFields, serviceNameField } from './read-fields.ts';
+import { sendJson } from './send-json.ts';
 
 const listQuery = z.strictObject({
   limit: countField(200, 50),
@@ -52,18 +53,18 @@ export function createOperationRoutes(options: {
       const { limit, serviceName } = readFields(listQuery, request.query);
       const { caller } = await authenticate(request);
       if (serviceName === undefined) {
-        response.json({ operations: await listReadable(caller, limit) });
+        sendJson(response, 200, { operations: await listReadable(caller, limit) });
         return;
       }
       const found = await access.readableService(caller, () => swarm.findService(serviceName));
       if (found === undefined) {
         throw await access.refuse(caller);
       }
-      response.json({ operations: operations.list({ limit, targetId: found.target.id }) });
+      sendJson(response, 200, { operations: operations.list({ limit, targetId: found.target.id }) });
     },
     one: async (request: Request, response: Response): Promise<void> => {
       const { caller } = await authenticate(request);
-      response.json(await findReadable(caller, String(request.params.id)));
+      sendJson(response, 200, await findReadable(caller, String(request.params.id)));
     },
     events: async (request: Request, response: Response): Promise<void> => {
       const { caller } = await authenticate(request);

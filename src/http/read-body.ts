@@ -59,9 +59,13 @@ async function readBody(request: Request, maxBytes: number): Promise<Buffer> {
     }
   };
   request.on('data', take);
-  request.once('end', resolve);
+  const leave = () => reject(new RequestError('malformed', 'The body ended too early.'));
+  request.once('close', leave);
   request.once('error', reject);
-  request.once('close', () => reject(new RequestError('malformed', 'The body ended too early.')));
+  request.once('end', () => {
+    request.off('close', leave);
+    resolve();
+  });
   try {
     await promise;
   } finally {

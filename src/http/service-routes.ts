@@ -6,6 +6,7 @@ import type { Swarm } from '../engine/swarm.ts';
 import type { Access, ReadableService } from './access.ts';
 import type { Authenticate } from './authenticate.ts';
 import { readFields } from './read-fields.ts';
+import { sendJson } from './send-json.ts';
 
 const listQuery = z.strictObject({
   label: z
@@ -34,7 +35,7 @@ export function createServiceRoutes(options: {
         checkFilter(caller, label);
       }
       const services = await access.readableServices(caller, label);
-      response.json({ services: services.map(present) });
+      sendJson(response, 200, { services: services.map(present) });
     },
     one: async (request: Request, response: Response): Promise<void> => {
       const { caller } = await authenticate(request);
@@ -44,7 +45,7 @@ export function createServiceRoutes(options: {
       if (found === undefined) {
         throw await access.refuse(caller);
       }
-      response.json(present(found));
+      sendJson(response, 200, present(found));
     },
   };
 }

@@ -11,6 +11,7 @@ import { streamOperation } from './event-stream.ts';
 import { sendOperation, wantsEvents } from './operation-answer.ts';
 import { booleanField, imageField, readFields, serviceNameField, tokenField } from './read-fields.ts';
 import { readJson } from './read-json.ts';
+import { sendJson } from './send-json.ts';
 import { fingerprintOf, type StartOnce } from './start-once.ts';
 
 /** The body of an update; the seed's fields are all here. */
@@ -54,7 +55,8 @@ export function createUpdateService(options: {
       throw new RequestError('token_reused', 'This token was used before, and its operation is forgotten.');
     }
     if (!body.waitRes) {
-      response.status(202).location(`/api/operations/${operation.id}`).json(operation);
+      response.location(`/api/operations/${operation.id}`);
+      sendJson(response, 202, operation);
       return;
     }
     if (

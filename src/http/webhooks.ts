@@ -11,6 +11,7 @@ import type { Operations } from '../engine/operations.ts';
 import type { Service, Swarm } from '../engine/swarm.ts';
 import { logDenial } from './access.ts';
 import { firstValues } from './headers.ts';
+import { sendJson } from './send-json.ts';
 import type { StartOnce } from './start-once.ts';
 
 /**
@@ -91,18 +92,21 @@ export function createWebhookReceiver(options: {
       verifier.verifyWebhook({ headers: firstValues(request), body }),
     );
     if (verified.kind === 'ignored') {
-      response.json({ operations: [], ignored: verified.reason });
+      sendJson(response, 200, { operations: [], ignored: verified.reason });
       return;
     }
     const started = await handle(verified, timeLeftMs);
     if (started?.length === 0) {
       // Its operations are older than the history.
-      response.json({ operations: [], ignored: 'This delivery was handled before.' });
+      sendJson(response, 200, { operations: [], ignored: 'This delivery was handled before.' });
       return;
     }
     if (started === undefined) {
       const { event, identity } = verified;
-      response.json({ operations: [], ignored: `No service asks for ${event} of ${identity.repository}.` });
+      sendJson(response, 200, {
+        operations: [],
+        ignored: `No service asks for ${event} of ${identity.repository}.`,
+      });
       return;
     }
     const operationsStarted = started.map(({ id, action, target }) => ({
@@ -110,7 +114,7 @@ export function createWebhookReceiver(options: {
       action,
       serviceName: target.name,
     }));
-    response.status(202).json({ operations: operationsStarted });
+    sendJson(response, 202, { operations: operationsStarted });
   };
 }
 
