@@ -36,6 +36,11 @@ export interface Deployment {
   close(): Promise<void>;
 }
 
+export interface DeployOptions {
+  readonly secrets?: DeploymentSecrets;
+  readonly onProgress?: (message: string) => void;
+}
+
 export const stackName = 'swarm-utils';
 export const networkName = 'swarm-utils-overlay-net';
 const serviceName = 'swarm-utils_swarm-utils';
@@ -43,7 +48,8 @@ const port = 3000;
 const root = join(import.meta.dirname, '..', '..');
 const START_TIMEOUT_MS = 60_000;
 
-const secrets: DeploymentSecrets = {
+/** Easy to find wherever they should not be. */
+export const canarySecrets: DeploymentSecrets = {
   adminToken: 'canary-admin-token-1f0c2a',
   webhookMasterKey: 'canary-webhook-master-key-5d9b1e-0123456789',
   organizationWebhookSecret: 'canary-organization-webhook-secret-77ac',
@@ -58,8 +64,10 @@ const secrets: DeploymentSecrets = {
 export async function deploy(
   lab: Lab,
   environment: Readonly<Record<string, string>> = {},
+  { secrets = canarySecrets, onProgress }: DeployOptions = {},
 ): Promise<Deployment> {
-  const image = await lab.buildProjectImage();
+  const image = await lab.buildProjectImage(onProgress && { onProgress });
+  onProgress?.('docker stack deploy --compose-file stack.yml swarm-utils');
   const githubIssuer = await startIssuer({ host: lab.hostAddress });
   const gitlabIssuer = await startIssuer({ host: lab.hostAddress });
   const folder = await mkdtemp(join(tmpdir(), 'swarm-utils-e2e-'));
