@@ -1,3 +1,4 @@
+import { closest, distance } from 'fastest-levenshtein';
 import { variables } from './config-variables.ts';
 
 /** One thing that is wrong with the environment. `variable` and `message` make a sentence. */
@@ -71,22 +72,6 @@ function hint(name: string): string {
   const names = [...variables].flatMap(([known, { isSecret }]) =>
     isSecret ? [known, known + FILE_SUFFIX] : [known],
   );
-  const [nearest] = names
-    .map(known => ({ known, typos: editDistance(name, known) }))
-    .sort((left, right) => left.typos - right.typos);
-  return nearest !== undefined && nearest.typos <= MAX_TYPOS ? `: did you mean ${nearest.known}?` : '';
-}
-
-/** How many letters must be added, removed or changed (Levenshtein). */
-function editDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, column) => column);
-  for (let index = 1; index <= left.length; index += 1) {
-    const next = [index];
-    for (let column = 1; column <= right.length; column += 1) {
-      const change = (row[column - 1] ?? 0) + (left[index - 1] === right[column - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[right.length] ?? 0;
+  const nearest = closest(name, names);
+  return distance(name, nearest) <= MAX_TYPOS ? `: did you mean ${nearest}?` : '';
 }
