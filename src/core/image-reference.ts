@@ -12,6 +12,8 @@ export interface ImageReference {
 
 const DEFAULT_REGISTRY = 'docker.io';
 const MAX_REPOSITORY_LENGTH = 255;
+/** Host, repository, tag and digest at their longest are shorter. */
+const MAX_LENGTH = 1024;
 
 // The grammar of github.com/distribution/reference and of the OCI distribution spec 1.1 ("Pulling manifests").
 const HOST =
@@ -28,6 +30,9 @@ const IMAGE_ID = /^[0-9a-f]{64}$/;
  * @returns undefined when it is not a reference
  */
 export function parseImageReference(text: string): ImageReference | undefined {
+  if (text.length > MAX_LENGTH) {
+    return undefined;
+  }
   const at = text.indexOf('@');
   const digest = at < 0 ? undefined : text.slice(at + 1);
   if (digest !== undefined && !DIGEST.test(digest)) {
@@ -50,7 +55,7 @@ export function parseImageReference(text: string): ImageReference | undefined {
 
 /** Parses a registry and repository without tag and digest. */
 export function parseImageName(text: string): Pick<ImageReference, 'registry' | 'repository'> | undefined {
-  if (IMAGE_ID.test(text)) {
+  if (text.length > MAX_LENGTH || IMAGE_ID.test(text)) {
     return undefined;
   }
   const slash = text.indexOf('/');
@@ -78,10 +83,10 @@ export function formatImageReference(reference: ImageReference): string {
  * hosts as `docker.io`.
  */
 export function normalizeRegistry(text: string): string {
-  const host = text
+  const [host = ''] = text
     .toLowerCase()
     .replace(/^https?:\/\//, '')
-    .replace(/\/.*$/, '');
+    .split('/', 1);
   return ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'].includes(host)
     ? DEFAULT_REGISTRY
     : host;
