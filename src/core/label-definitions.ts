@@ -3,6 +3,8 @@ import {
   booleanValue,
   daysValue,
   durationMsValue,
+  githubRepositoryListValue,
+  gitlabProjectListValue,
   idListValue,
   imagePatternListValue,
   imageTemplateValue,
@@ -10,7 +12,6 @@ import {
   oneOf,
   organizationRepositoryListValue,
   refListValue,
-  repositoryListValue,
   someOf,
   startedByListValue,
   textValue,
@@ -28,6 +29,12 @@ export interface LabelDefinition<T> {
   /** Its value never appears anywhere. */
   readonly isSecret: boolean;
 }
+
+const repositoryListByProvider: Readonly<Record<ProviderName, ValueReader<readonly string[]>>> = {
+  'github-org': organizationRepositoryListValue,
+  github: githubRepositoryListValue,
+  gitlab: gitlabProjectListValue,
+};
 
 export const defaultStartedBy: Readonly<Record<ProviderName, readonly string[]>> = {
   'github-org': ['push', 'workflow_dispatch', 'release'],
@@ -66,7 +73,7 @@ export function grantLabels(action: ActionName, provider: ProviderName) {
   return {
     repository: define(
       `${prefix}.repository`,
-      provider === 'github-org' ? organizationRepositoryListValue : repositoryListValue,
+      repositoryListByProvider[provider],
       'Repository that may, compared without regard to case.',
     ),
     repositoryId: define(

@@ -11,8 +11,8 @@ export interface ValueReader<T> {
 }
 
 const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000;
-// One or more path segments; GitHub has two, GitLab two or more. No `*`, no empty segment.
-const REPOSITORY = /^[\w.-]+(?:\/[\w.-]+)+$/;
+const GITHUB_REPOSITORY = /^[\w.-]+\/[\w.-]+$/;
+const GITLAB_PROJECT = /^[\w.-]+(?:\/[\w.-]+)+$/;
 const OWNER_WILDCARD = /^[\w.-]+\/\*$/;
 const REF = /^refs\/(?:heads|tags)\/[^\s*~^:?[\\]*\*?$/;
 
@@ -24,7 +24,7 @@ export const booleanValue: ValueReader<boolean> = {
 export const durationMsValue: ValueReader<number> = {
   expects: 'milliseconds as a whole number from 1 to 604800000, `_` between digits allowed',
   read: text => {
-    const value = /^\d[\d_]*$/.test(text) ? Number(text.replaceAll('_', '')) : 0;
+    const value = /^\d+(?:_\d+)*$/.test(text) ? Number(text.replaceAll('_', '')) : 0;
     return value >= 1 && value <= MAX_TIMEOUT_MS ? value : undefined;
   },
 };
@@ -44,16 +44,21 @@ export const tokenValue: ValueReader<TokenSecret> = {
   read: parseTokenSecret,
 };
 
-export const repositoryListValue: ValueReader<readonly string[]> = {
+export const githubRepositoryListValue: ValueReader<readonly string[]> = {
   expects: '`owner/name`, or several with commas',
-  read: text => readList(text, item => (REPOSITORY.test(item) ? item.toLowerCase() : undefined)),
+  read: text => readList(text, item => (GITHUB_REPOSITORY.test(item) ? item.toLowerCase() : undefined)),
+};
+
+export const gitlabProjectListValue: ValueReader<readonly string[]> = {
+  expects: "a project's full path, `group/project`, or several with commas",
+  read: text => readList(text, item => (GITLAB_PROJECT.test(item) ? item.toLowerCase() : undefined)),
 };
 
 export const organizationRepositoryListValue: ValueReader<readonly string[]> = {
   expects: '`owner/name` or `owner/*`, or several with commas',
   read: text =>
     readList(text, item =>
-      REPOSITORY.test(item) || OWNER_WILDCARD.test(item) ? item.toLowerCase() : undefined,
+      GITHUB_REPOSITORY.test(item) || OWNER_WILDCARD.test(item) ? item.toLowerCase() : undefined,
     ),
 };
 

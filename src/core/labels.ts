@@ -1,4 +1,3 @@
-import { closest, distance } from 'fastest-levenshtein';
 import { type ProviderName, providerNames, type WebhookEvent } from '../../providers/provider.ts';
 import type { ImagePattern } from './image-policy.ts';
 import {
@@ -13,17 +12,21 @@ import {
 } from './label-definitions.ts';
 import { type ActionName, actionNames } from './operation.ts';
 import type { TokenSecret } from './plain-token.ts';
+import { judgeUnknownLabel, looksSecret } from './unknown-label.ts';
 
 export const labelPrefix = 'swarm-utils.';
 
 /** Marks the helper services of this program; not for people to set. */
 export const helperLabel = `${labelPrefix}helper`;
 
+const redacted = '[redacted]';
+const MAX_SHOWN_LENGTH = 200;
+
 /** A label that is unknown or has a bad value. Never ignored: shown by the API, logged once, and see `authorize`. */
 export interface LabelFault {
   /** The whole key. */
   readonly label: string;
-  /** The value, or `[redacted]` where it may be a secret. */
+  /** The value, cut where it is long, or `[redacted]` where it may be a secret. */
   readonly value: string;
   readonly message: string;
 }
@@ -50,7 +53,10 @@ export interface ActionLabels {
   readonly token?: TokenSecret;
   readonly grants: readonly Grant[];
   readonly timeoutMs?: number;
-  /** Faults under `swarm-utils.<action>.`, save those that void one grant and nothing else. */
+  /**
+   * Faults under `swarm-utils.<action>.`, save those that void one grant and nothing else, and under what is no action
+   * at all: a label that was to limit this one may be misspelt there.
+   */
   readonly faults: readonly LabelFault[];
 }
 
@@ -89,13 +95,15 @@ export interface ServiceLabels {
 /** Parses the labels of a service. Labels of others are none of our business and are passed over. */
 export function parseServiceLabels(raw: Readonly<Record<string, string>>): ServiceLabels {
   const reader = new LabelReader(raw);
+  const unknown = findUnknown(raw);
+  const voidGrants = new Set(unknown.map(({ label }) => grantOf(label)));
   const actions = Object.fromEntries(
-    actionNames.map(action => [action, readAction(reader, action)]),
+    actionNames.map(action => [action, readAction(reader, action, voidGrants)]),
   ) as Record<ActionName, Omit<ActionLabels, 'faults'>>;
   const update = { ...actions.update, ...readUpdate(reader) };
-  const faults = [...reader.faults, ...findUnknown(raw)];
+  const faults = [...reader.faults, ...unknown];
   const faultsOf = (action: ActionName) =>
-    faults.filter(fault => fault.label.startsWith(`${labelPrefix}${action}.`) && !isGrantLabel(fault.label));
+    faults.filter(({ label }) => grantOf(label) === undefined && (actionOf(label) ?? action) === action);
   return {
     update: { ...update, faults: faultsOf('update') },
     clean: { ...actions.clean, faults: faultsOf('clean') },
@@ -129,7 +137,9 @@ class LabelReader {
   }
 
   fault(definition: LabelDefinition<unknown>, message: string): void {
-    const value = definition.isSecret ? '[redacted]' : (this.#text(definition.key) ?? '');
+    // A login is no `true` or `false`, but `auth` is what Docker's config.json calls one.
+    const isHidden = definition.isSecret || looksSecret(definition.key);
+    const value = isHidden ? redacted : cut(this.#text(definition.key) ?? '');
     this.faults.push({ label: labelPrefix + definition.key, value, message });
   }
 
@@ -139,11 +149,18 @@ class LabelReader {
   }
 }
 
-function readAction(reader: LabelReader, action: ActionName): Omit<ActionLabels, 'faults'> {
+function readAction(
+  reader: LabelReader,
+  action: ActionName,
+  voidGrants: ReadonlySet<string | undefined>,
+): Omit<ActionLabels, 'faults'> {
   const definitions = actionLabels(action);
   return {
     isEnabled: reader.read(definitions.enable) ?? false,
-    grants: providerNames.flatMap(provider => readGrant(reader, action, provider) ?? []),
+    grants: providerNames.flatMap(provider => {
+      const grant = readGrant(reader, action, provider);
+      return grant === undefined || voidGrants.has(grantKey(action, provider)) ? [] : [grant];
+    }),
     ...defined({ token: reader.read(definitions.token), timeoutMs: reader.read(definitions.timeout) }),
   };
 }
@@ -213,29 +230,34 @@ function findUnknown(raw: Readonly<Record<string, string>>): LabelFault[] {
     .map(([label, value]) => ({ label, key: label.slice(labelPrefix.length), value }))
     .filter(({ key }) => !serviceLabelDefinitions.has(key))
     .map(({ label, key, value }) => {
-      const nearest = closest(key, [...serviceLabelDefinitions.keys()]);
-      const isNear = distance(key, nearest) <= Math.max(2, key.length / 4);
+      const { mayBeSecret, meant } = judgeUnknownLabel(key);
       return {
-        label,
-        value: mayBeSecret(key, nearest) ? '[redacted]' : value,
-        message: isNear ? `is unknown; did you mean ${labelPrefix}${nearest}?` : 'is unknown',
+        label: cut(label),
+        value: mayBeSecret ? redacted : cut(value),
+        message: meant === undefined ? 'is unknown' : `is unknown (did you mean ${labelPrefix}${meant}?)`,
       };
     });
 }
 
-/** An unknown label may be a misspelt secret one: its value is shown only when it can't be. */
-function mayBeSecret(key: string, nearest: string): boolean {
-  const words = key.toLowerCase().split(/[^a-z]+/);
-  return (
-    serviceLabelDefinitions.get(nearest)?.isSecret === true ||
-    words.some(word => ['token', 'password', 'secret', 'key'].some(secret => distance(word, secret) <= 2))
-  );
+/** The grant that a label, known or not, belongs to; undefined for others. */
+function grantOf(label: string): string | undefined {
+  const action = actionOf(label);
+  const [, , segment] = label.split('.', 3);
+  const provider = providerNames.find(name => name === segment);
+  return action && provider && grantKey(action, provider);
 }
 
-function isGrantLabel(label: string): boolean {
-  const [, , provider] = label.split('.');
-  const key = label.slice(labelPrefix.length);
-  return providerNames.some(name => name === provider) && serviceLabelDefinitions.has(key);
+function actionOf(label: string): ActionName | undefined {
+  const [, segment] = label.split('.', 2);
+  return actionNames.find(name => name === segment);
+}
+
+function grantKey(action: ActionName, provider: ProviderName): string {
+  return `${action}.${provider}`;
+}
+
+function cut(text: string): string {
+  return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
 }
 
 /** The object without its undefined fields. */
