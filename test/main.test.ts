@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
+import { webhookSecretCommand } from '../src/webhook-secret-command.ts';
 
 const main = join(import.meta.dirname, '..', 'src', 'main.ts');
 const MASTER_KEY = 'canary-master-key-0123456789-0123456789';
@@ -122,18 +123,24 @@ describe('webhook-secret', () => {
     assert.equal(gitlab.stdout, `${secretOf('swarm-utils/webhook/v1/gitlab/acme/web/shop')}\n`);
   });
 
-  for (const [what, words, environment, expected] of [
-    ['a missing master key', ['github', 'acme/shop'], {}, /SWARM_UTILS_WEBHOOK_MASTER_KEY/],
-    ['the organisation', ['github-org', 'acme'], env, /SWARM_UTILS_GITHUB_ORG_WEBHOOK_SECRET/],
-    ['a platform that there is not', ['bitbucket', 'acme/shop'], env, /usage: webhook-secret/],
-    ['a missing repository', ['github'], env, /usage: webhook-secret/],
-    ['a word too many', ['github', 'acme/shop', 'x'], env, /usage: webhook-secret/],
-    ['what is no repository', ['github', 'acme'], env, /"acme" is not a path on github/],
+  it('says on standard error what it can not do, and ends with 1', async () => {
+    const { code, stdout, stderr } = await run(['webhook-secret', 'github', 'acme/shop']).ended;
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, /SWARM_UTILS_WEBHOOK_MASTER_KEY/);
+  });
+
+  for (const [what, words, masterKey, expected] of [
+    ['a missing master key', ['github', 'acme/shop'], undefined, /SWARM_UTILS_WEBHOOK_MASTER_KEY/],
+    ['the organisation', ['github-org', 'acme'], MASTER_KEY, /SWARM_UTILS_GITHUB_ORG_WEBHOOK_SECRET/],
+    ['a platform that there is not', ['bitbucket', 'acme/shop'], MASTER_KEY, /usage: webhook-secret/],
+    ['a missing repository', ['github'], MASTER_KEY, /usage: webhook-secret/],
+    ['a word too many', ['github', 'acme/shop', 'x'], MASTER_KEY, /usage: webhook-secret/],
+    ['what is no repository', ['github', 'acme'], MASTER_KEY, /"acme" is not a path on github/],
   ] as const) {
-    it(`refuses ${what}`, async () => {
-      const { code, stdout, stderr } = await run(['webhook-secret', ...words], environment).ended;
-      assert.deepEqual([code, stdout], [1, '']);
-      assert.match(stderr, expected);
+    it(`refuses ${what}`, () => {
+      const result = webhookSecretCommand(words, masterKey);
+      assert('refusal' in result);
+      assert.match(result.refusal, expected);
     });
   }
 });
