@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { layoutLab } from './layout.ts';
+import { findProgram } from './run-command.ts';
 
 /**
  * Everything on this machine that belongs to an instance, a line each: processes (those of containers too),
@@ -31,7 +32,7 @@ export function tracesOf(instance: number): string[] {
       .filter(line => mentions(line) || line.includes(`/run/netns/${prefix} `))
       .map(line => `mount ${line}`),
     ...globSync(`/sys/fs/cgroup/{,*/}${prefix}`).map(path => `cgroup ${path}`),
-    ...execFileSync('iptables-save', { encoding: 'utf8', env: { PATH: '/usr/sbin:/sbin' } })
+    ...execFileSync(findProgram('iptables-save') ?? 'false', { encoding: 'utf8' })
       .split('\n')
       .filter(mentions)
       .map(line => `rule ${line}`),
