@@ -17,7 +17,12 @@ const buildDaemon: DockerDaemon = {
   socketPath: join(stateDir, 'docker.sock'),
   cgroup: '/swarm-lab-build',
   endsWithStarter: true,
-  settings: { bridge: 'none', iptables: false, 'insecure-registries': ['10.77.0.0/16'] },
+  settings: {
+    bridge: 'none',
+    iptables: false,
+    'insecure-registries': ['10.77.0.0/16'],
+    builder: { gc: { enabled: true, defaultKeepStorage: '3GB' } },
+  },
 };
 
 /**
