@@ -31,6 +31,10 @@ export interface Deployment {
   webhookSecret(provider: 'github' | 'gitlab', repository: string): string;
   /** All that it has logged so far. */
   logs(): Promise<string>;
+  /** Forces a new container and waits until it is ready. What the old one was doing it may finish. */
+  restart(): Promise<void>;
+  /** The running container, on the lab's manager. */
+  containerId(): Promise<string>;
   /** Deploys `stack.yml` once more, with other or additional variables. */
   configure(environment: Readonly<Record<string, string>>): Promise<void>;
   close(): Promise<void>;
@@ -38,12 +42,15 @@ export interface Deployment {
 
 export interface DeployOptions {
   readonly secrets?: DeploymentSecrets;
+  /** More secret variables: each becomes a Docker secret that swarm-utils reads as `<variable>_FILE`. */
+  readonly moreSecrets?: Readonly<Record<string, string>>;
   readonly onProgress?: (message: string) => void;
 }
 
 export const stackName = 'swarm-utils';
 export const networkName = 'swarm-utils-overlay-net';
-const serviceName = 'swarm-utils_swarm-utils';
+/** The name of swarm-utils itself in the swarm. */
+export const serviceName = 'swarm-utils_swarm-utils';
 const port = 3000;
 const root = join(import.meta.dirname, '..', '..');
 const START_TIMEOUT_MS = 60_000;
@@ -64,7 +71,7 @@ export const canarySecrets: DeploymentSecrets = {
 export async function deploy(
   lab: Lab,
   environment: Readonly<Record<string, string>> = {},
-  { secrets = canarySecrets, onProgress }: DeployOptions = {},
+  { secrets = canarySecrets, moreSecrets = {}, onProgress }: DeployOptions = {},
 ): Promise<Deployment> {
   const image = await lab.buildProjectImage(onProgress && { onProgress });
   onProgress?.('docker stack deploy --compose-file stack.yml swarm-utils');
@@ -79,6 +86,7 @@ export async function deploy(
     SWARM_UTILS_GITLAB_SIGNING_TOKENS: JSON.stringify({ signed: secrets.gitlabSigningToken }),
     SWARM_UTILS_GITLAB_API_TOKEN: secrets.gitlabApiToken,
     SWARM_UTILS_REGISTRY_PASSWORD: lab.privateRegistry.password,
+    ...moreSecrets,
   };
   const defaults = {
     SWARM_UTILS_DOCKER_CLI_IMAGE_NAME: lab.images.dockerCli,
@@ -131,6 +139,11 @@ export async function deploy(
     }
   };
 
+  const containerIds = async () => {
+    const filters = ['--filter', `label=com.docker.swarm.service.name=${serviceName}`];
+    return (await docker(['ps', '--quiet', '--no-trunc', ...filters])).split('\n').filter(id => id !== '');
+  };
+
   await docker(['secret', 'create', 'swarm-utils-admin-tokens', '-'], { input: secrets.adminToken });
   await docker(['secret', 'create', 'swarm-utils-webhook-master-key', '-'], {
     input: secrets.webhookMasterKey,
@@ -152,6 +165,21 @@ export async function deploy(
     async logs() {
       const { stdout, stderr } = await lab.manager.docker(['service', 'logs', '--raw', serviceName]);
       return stdout + stderr;
+    },
+    async restart() {
+      const [old] = await containerIds();
+      await docker(['service', 'update', '--detach', '--quiet', '--force', serviceName]);
+      const until = Date.now() + START_TIMEOUT_MS;
+      while ((await containerIds()).some(id => id === old)) {
+        assert.ok(Date.now() < until, 'the old container does not stop');
+        await sleep(100);
+      }
+      await waitUntilReady();
+    },
+    async containerId() {
+      const [id] = await containerIds();
+      assert.ok(id, 'swarm-utils has no container');
+      return id;
     },
     async configure(changed) {
       await deployStack({ ...environment, ...changed });
