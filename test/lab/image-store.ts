@@ -15,9 +15,19 @@ interface StoredImage {
   readonly blobs: readonly { readonly digest: string; readonly size: number }[];
 }
 
-/** An image the store holds under that key, or undefined. */
-export async function readStoredImage(key: string): Promise<Image | undefined> {
-  const text = await readFile(recordFile(key), 'utf8').catch(() => undefined);
+/** The image of a repository that was stored under that tag, or undefined. */
+export async function readStoredImage(repository: string, tag: string): Promise<Image | undefined> {
+  return readRecord(recordName(repository, tag));
+}
+
+/** The image of a repository that was stored last: what most layers of the next one are the same as. */
+export async function readNewestImage(repository: string): Promise<Image | undefined> {
+  const [newest] = await recordsByAge(repository);
+  return newest === undefined ? undefined : readRecord(newest);
+}
+
+async function readRecord(name: string): Promise<Image | undefined> {
+  const text = await readFile(join(folder, name), 'utf8').catch(() => undefined);
   if (text === undefined) {
     return undefined;
   }
@@ -29,19 +39,8 @@ export async function readStoredImage(key: string): Promise<Image | undefined> {
   };
 }
 
-/** The image stored last, whatever its key: what most layers of the next one are the same as. */
-export async function readNewestImage(): Promise<Image | undefined> {
-  const [newest] = await keysByAge();
-  return newest === undefined ? undefined : readStoredImage(newest);
-}
-
-/** Copies an image from a registry into the store; the oldest of more than three go. */
-export async function storeImage(
-  client: RegistryClient,
-  repository: string,
-  tag: string,
-  key: string,
-): Promise<void> {
+/** Copies an image from a registry into the store; the oldest of more than three of its repository go. */
+export async function storeImage(client: RegistryClient, repository: string, tag: string): Promise<void> {
   const manifest = await client.getManifest(repository, tag);
   if (!manifest) {
     throw new LabError('image-failed', `${repository}:${tag} was pushed and is not there.`);
@@ -57,29 +56,33 @@ export async function storeImage(
     }
   }
   const record: StoredImage = { mediaType: manifest.mediaType, manifest: text, blobs };
-  await writeWhole(recordFile(key), JSON.stringify(record));
-  await removeOld();
+  await writeWhole(join(folder, recordName(repository, tag)), JSON.stringify(record));
+  await removeOld(repository);
 }
 
-async function removeOld(): Promise<void> {
-  for (const key of (await keysByAge()).slice(keptImages)) {
-    await rm(recordFile(key), { force: true });
+async function removeOld(repository: string): Promise<void> {
+  for (const name of (await recordsByAge(repository)).slice(keptImages)) {
+    await rm(join(folder, name), { force: true });
   }
-  const kept = await Promise.all((await keysByAge()).map(key => readFile(recordFile(key), 'utf8')));
-  for (const name of (await readdir(folder)).filter(entry => entry.startsWith('sha256-'))) {
-    if (!kept.some(text => text.includes(name.replace('-', ':')))) {
+  const names = await readdir(folder);
+  const isRecord = (name: string) => name.endsWith('.json');
+  const records = await Promise.all(names.filter(isRecord).map(name => readFile(join(folder, name), 'utf8')));
+  for (const name of names.filter(entry => !isRecord(entry))) {
+    if (!records.some(record => record.includes(name.replace('-', ':')))) {
       await rm(join(folder, name), { force: true });
     }
   }
 }
 
-/** Keys, the newest first. */
-async function keysByAge(): Promise<string[]> {
-  const names = (await readdir(folder).catch(() => [])).filter(name => name.endsWith('.json'));
+/** The records of a repository's images, the newest first. */
+async function recordsByAge(repository: string): Promise<string[]> {
+  const names = (await readdir(folder).catch(() => [])).filter(name =>
+    name.startsWith(recordName(repository, '')),
+  );
   const aged = await Promise.all(
     names.map(async name => ({ name, time: (await stat(join(folder, name))).mtimeMs })),
   );
-  return aged.sort((a, b) => b.time - a.time).map(({ name }) => name.slice(0, -'.json'.length));
+  return aged.sort((a, b) => b.time - a.time).map(({ name }) => name);
 }
 
 async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
@@ -87,8 +90,9 @@ async function writeWhole(path: string, content: string | Uint8Array): Promise<v
   await rename(`${path}.new`, path);
 }
 
-function recordFile(key: string): string {
-  return join(folder, `${key}.json`);
+function recordName(repository: string, tag: string): string {
+  const prefix = `${repository.replaceAll('/', '_')}@`;
+  return tag === '' ? prefix : `${prefix}${tag}.json`;
 }
 
 function blobFile(digest: string): string {

@@ -46,7 +46,8 @@ export function nodeDaemon(layout: LabLayout, node: NodeLayout): DockerDaemon {
     // Nothing answers there: the lab resolves the swarm's names only.
     resolver: layout.hostAddress,
     settings: {
-      'insecure-registries': Object.values(layout.registries).map(({ host, port }) => `${host}:${port}`),
+      // The lab's registries, and those that a test makes.
+      'insecure-registries': [layout.subnet],
     },
   };
 }

@@ -8,6 +8,8 @@ import { type Lab, startLab, stopLab } from './lab.ts';
 import { tracesOf } from './traces.ts';
 
 const instance = 7;
+// What the project's own Dockerfile starts from, so that it is made once.
+const base = `node:${process.versions.node}-bookworm-slim`;
 
 describe('an image built from a Dockerfile', { timeout: 300_000 }, () => {
   let lab: Lab;
@@ -17,13 +19,13 @@ describe('an image built from a Dockerfile', { timeout: 300_000 }, () => {
     lab = await startLab({ instance, nodes: 1, managers: 1 });
     folder = await mkdtemp(join(tmpdir(), 'swarm-utils-lab-test-'));
     const dockerfile = `
-      ARG BASE=node:24-bookworm-slim
+      ARG BASE=${base}
       FROM \${BASE} AS build
       WORKDIR /build
       COPY text.txt ./
       # From within a build the package registry is reached as from the machine.
       RUN cp text.txt built.txt && npm view npm name >> built.txt
-      FROM node:24-bookworm-slim
+      FROM ${base}
       COPY --from=build /build/built.txt /built.txt
       USER node
       CMD ["node", "-p", "process.getuid() + require('fs').readFileSync('/built.txt', 'utf8')"]`;
@@ -50,13 +52,13 @@ describe('an image built from a Dockerfile', { timeout: 300_000 }, () => {
     assert.equal(await build(), reference);
     assert.deepEqual(steps.filter(isBuilding), []);
 
-    await writeFile(join(folder, 'text.txt'), 'other\n');
+    await writeFile(join(folder, 'text.txt'), `${randomUUID()}\n`);
     assert.notEqual(await build(), reference);
     assert.equal(steps.filter(isBuilding).length, 1);
   });
 
   test('that cannot be built says why', async () => {
-    await writeFile(join(folder, 'Dockerfile'), 'FROM node:24-bookworm-slim\nRUN echo the reason; exit 3\n');
+    await writeFile(join(folder, 'Dockerfile'), `FROM ${base}\nRUN echo the reason; exit 3\n`);
     await assert.rejects(lab.buildProjectImage({ folder, repository: 'built' }), (error: Error) => {
       assert.match(error.message, /the reason/);
       return true;

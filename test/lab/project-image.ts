@@ -36,14 +36,14 @@ export async function buildProjectImage(registry: LabRegistry, options: BuildOpt
         .digest('hex')
         .slice(0, 16);
       const name = `${repository}:${key}`;
-      const stored = await readStoredImage(key);
+      const stored = await readStoredImage(repository, key);
       if (stored) {
         await pushImage(registry.client, stored, repository, key);
         return registry.reference(name);
       }
 
       // The daemon asks the registry which layers it has: with these it need not compress the base image again.
-      const similar = await readNewestImage();
+      const similar = await readNewestImage(repository);
       if (similar) {
         await pushImage(registry.client, similar, repository, 'before');
       }
@@ -58,7 +58,7 @@ export async function buildProjectImage(registry: LabRegistry, options: BuildOpt
         await docker(['rmi', registry.reference(name)]);
         await docker(['image', 'prune', '--force']);
       });
-      await storeImage(registry.client, repository, key, key);
+      await storeImage(registry.client, repository, key);
       return registry.reference(name);
     },
     onProgress,
