@@ -3,7 +3,6 @@ export type RequestErrorCode =
   | 'malformed'
   | 'unauthorized'
   | 'not_found'
-  | 'busy'
   | 'token_reused'
   | 'too_large'
   | 'too_many_failures'

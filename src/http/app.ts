@@ -13,6 +13,7 @@ import { createHealth } from './health.ts';
 import { createOperationRoutes } from './operation-routes.ts';
 import type { HttpOptions } from './options.ts';
 import { jsonBody, webhookBody } from './read-body.ts';
+import { type Route, routes, webhookRoute } from './routes.ts';
 import { harden, serverLimits } from './server-limits.ts';
 import { createServiceRoutes } from './service-routes.ts';
 import { createStartOnce, type StartOnce } from './start-once.ts';
@@ -78,8 +79,8 @@ function createApp(options: HttpOptions): Express {
 
 function addHealth(app: Express, options: HttpOptions): void {
   const health = createHealth(options);
-  addRoute(app, 'GET', '/healthz', health.live);
-  addRoute(app, 'GET', '/readyz', health.ready);
+  addRoute(app, routes.healthz, health.live);
+  addRoute(app, routes.readyz, health.ready);
 }
 
 function addApi(app: Express, options: HttpOptions, startOnce: StartOnce): void {
@@ -90,13 +91,13 @@ function addApi(app: Express, options: HttpOptions, startOnce: StartOnce): void 
   const shared = { ...options, access, authenticate, startOnce, tokens, heartbeatMs };
   const operations = createOperationRoutes(shared);
   const services = createServiceRoutes(shared);
-  addRoute(app, 'POST', '/api/update/service', jsonBody(), createUpdateService(shared));
-  addRoute(app, 'POST', '/api/explain', jsonBody(), createExplain(shared));
-  addRoute(app, 'GET', '/api/operations', operations.list);
-  addRoute(app, 'GET', '/api/operations/:id', operations.one);
-  addRoute(app, 'GET', '/api/operations/:id/events', operations.events);
-  addRoute(app, 'GET', '/api/services', services.list);
-  addRoute(app, 'GET', '/api/services/:name', services.one);
+  addRoute(app, routes.updateService, jsonBody(), createUpdateService(shared));
+  addRoute(app, routes.explain, jsonBody(), createExplain(shared));
+  addRoute(app, routes.operations, operations.list);
+  addRoute(app, routes.operation, operations.one);
+  addRoute(app, routes.operationEvents, operations.events);
+  addRoute(app, routes.services, services.list);
+  addRoute(app, routes.service, services.one);
 }
 
 /** A provider that is not configured has no route, and so is answered as one that does not exist. */
@@ -105,11 +106,11 @@ function addWebhooks(app: Express, options: HttpOptions, startOnce: StartOnce): 
   const body = webhookBody();
   for (const [name, verifier] of providers.webhooks) {
     const receive = createWebhookReceiver({ ...options, verifier, startOnce, deadlineMs });
-    addRoute(app, 'POST', `/webhooks/${name}`, body, receive);
+    addRoute(app, webhookRoute(name), body, receive);
   }
 }
 
-function addRoute(app: Express, method: 'GET' | 'POST', path: string, ...handlers: RequestHandler[]): void {
+function addRoute(app: Express, { method, path }: Route, ...handlers: RequestHandler[]): void {
   const route = app.route(path);
   const allowed = method === 'GET' ? 'GET, HEAD' : 'POST';
   (method === 'GET' ? route.get(...handlers) : route.post(...handlers)).all((_request, response) => {

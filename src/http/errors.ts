@@ -12,13 +12,12 @@ type TransportErrorCode =
 export type AnswerCode = RequestErrorCode | TransportErrorCode;
 
 /** The one table from codes to HTTP. */
-const statusByCode: Readonly<Record<AnswerCode, number>> = {
+export const statusByCode: Readonly<Record<AnswerCode, number>> = {
   malformed: 400,
   unauthorized: 401,
   not_found: 404,
   method_not_allowed: 405,
   request_timeout: 408,
-  busy: 409,
   token_reused: 409,
   too_large: 413,
   unsupported_media_type: 415,

@@ -4,7 +4,7 @@ import { isFinished, type Operation } from '../core/operation.ts';
 import { sendJson } from './send-json.ts';
 
 /** HTTP statuses of operations that did not succeed; whatever it is, the operation is the body. */
-const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
+export const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
   busy: 409,
   helper_busy: 409,
   not_authorized_any_more: 424,

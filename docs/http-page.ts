@@ -1,0 +1,134 @@
+import { statusByCode } from '../src/http/errors.ts';
+import { statusByErrorCode } from '../src/http/operation-answer.ts';
+import { type Route, routes, webhookRoute } from '../src/http/routes.ts';
+import { table } from './table.ts';
+
+/** The reference of the HTTP API, with the tables that also route and answer. */
+export function httpPage(): string {
+  const all: readonly Route[] = [...Object.values(routes), webhookRoute('<provider>')];
+  return `# HTTP
+
+${table(
+  ['request', 'answer'],
+  all.map(({ method, path, answers }) => [`\`${method} ${path}\``, answers]),
+)}
+
+Bodies are JSON (\`Content-Type: application/json\`, UTF-8, not compressed, at most 64 KiB; webhooks 25 MiB). Unknown fields, fields given
+twice and wrong types are 400, with every wrong field named.
+
+## Credentials
+\`Authorization: Bearer <token>\`, or \`token\` in the JSON body. A token is
+
+- an **admin token** (\`SWARM_UTILS_ADMIN_TOKEN_LIST\`),
+- a **plain token** of a service (label \`swarm-utils.update.token\`), or
+- an **OIDC token** of a pipeline, when \`SWARM_UTILS_OIDC_AUDIENCE\` is set.
+
+An OIDC token is good for one request that starts something: the same request again gets the same operation, another one 409. It can
+be used for reading as often as it is valid, so that a pipeline can wait for its operation. GitHub's tokens are taken up to 10 minutes
+after they were issued, GitLab's up to 65. A GitLab job that updates two services wants two \`id_tokens\`.
+
+## Update a service
+\`POST ${routes.updateService.path}\`
+
+${table(
+  ['field', 'default', 'meaning'],
+  [
+    ['`serviceName`', 'required', 'The whole name, `stack_service`.'],
+    [
+      '`image`',
+      'the running one',
+      'Reference with tag or digest. Without it the running reference is resolved anew.',
+    ],
+    ['`isForce`', '`false`', 'Recreate the tasks even when the image is the same.'],
+    [
+      '`waitRes`',
+      '`true`',
+      '`true`: answer with the verdict. `false`: answer 202 with the operation at once.',
+    ],
+    ['`token`', '-', 'Instead of the header.'],
+  ],
+)}
+
+With \`Accept: text/event-stream\` the answer is the stream of its events. Who leaves early does not stop the operation.
+
+\`\`\`sh
+curl --fail-with-body http://swarm-utils:3000${routes.updateService.path} \\
+  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+  -d '{"serviceName": "shop_web", "image": "registry.example.com/shop/web:1.2.3"}'
+\`\`\`
+
+\`curl\` exits with an error unless the verdict is \`succeeded\` or \`unchanged\`. Give it, and every proxy between, as long as the update
+can take: \`SWARM_UTILS_UPDATE_SERVICE_TIMEOUT\`, and the lock's, pending and extra time-outs beside it.
+
+## Operations
+\`\`\`jsonc
+{
+  "id": "dbcc9c12-9f52-4064-a304-07212b6f97dd",
+  "action": "update",
+  "target": { "kind": "service", "id": "kl3dipyvoqki5ye61jeqbpc8z", "name": "shop_web" },
+  "caller": { "kind": "workload", "provider": "github", "repository": "acme/shop", "ref": "refs/heads/main", "actor": "octocat" },
+  "status": "rolled_back",
+  "image": { "from": "…/shop/web:1.2.2@sha256:…", "to": "…/shop/web:1.2.3@sha256:…", "digest": "sha256:…" },
+  "steps": [
+    { "name": "resolve", "status": "succeeded", "startedAt": "2026-11-22T09:46:57.837Z", "durationMs": 19, "message": "…" },
+    {
+      "name": "rollout", "status": "failed", "startedAt": "…", "durationMs": 3201, "message": "…",
+      "tasks": [{ "id": "…", "node": "worker-1", "state": "failed", "exitCode": 1, "error": "…", "logs": ["…"] }]
+    }
+  ],
+  "createdAt": "…", "startedAt": "…", "finishedAt": "…",
+  "error": { "code": "rolled_back", "message": "…" }
+}
+\`\`\`
+
+\`status\` is \`queued\`, \`running\`, \`succeeded\`, \`unchanged\` (that digest runs already, so nothing was done), \`failed\`, \`rolled_back\`,
+\`timed_out\` or \`interrupted\` (swarm-utils ended in between). The steps of an update are \`resolve\`, \`exec-pre\`, \`rollout\`, \`exec-post\`; a step
+with hooks has the output of its \`helper\`, a failed rollout that of the failed \`tasks\`. Operations are kept for 90 days.
+
+Events have the types \`status\`, \`step\`, \`progress\` and, last, \`finished\` with the operation. The stream itself is always 200.
+
+\`GET ${routes.operations.path}\` takes \`limit\` (1 to 200, default 50) and \`serviceName\`. Admins see all operations, others those of services whose labels
+know them.
+
+## Services
+\`GET ${routes.services.path}\` and \`…/:name\` answer \`id\`, \`name\`, \`image\`, \`mode\`, \`replicas\`, \`updateStatus\`, the enabled \`actions\` and the label \`faults\`; no labels.
+\`?label=key\` or \`key=value\` narrows the list. Nobody can filter by labels that may hold secrets.
+
+## Explain
+\`POST ${routes.explain.path}\` takes the body of an update and \`action\`: \`"update"\`, decides, and answers
+\`{allowed, action, serviceName, caller, reason, findings: [{reason, message}]}\`. Nothing runs, and no token is used up. A pipeline learns why it is
+denied where the labels name its repository; for services that do not, the answer is 404 as ever.
+
+Admins can ask for others: \`claims\` is the payload of an OIDC token, \`delivery\` a webhook in short:
+
+\`\`\`json
+{ "action": "update", "serviceName": "shop_web", "delivery":
+  { "provider": "github", "event": "workflow_run", "repository": "acme/shop", "ref": "refs/heads/main", "startedBy": "push" } }
+\`\`\`
+
+## Webhooks
+202 with the operations that were started; 200 with \`ignored\` and why for a verified event that starts nothing. The answer never waits for an
+operation. A delivery that started something is remembered: sent again, it gets the same answer, and nothing runs twice.
+How to set them up: [providers.md](providers.md).
+
+## Errors
+\`{"error": {"code", "message", "details"?}}\`. Whoever is not let in gets one answer for all causes, whoever asks for something that is not theirs
+the same as for something that does not exist; the log says why.
+
+${statusTable(statusByCode)}
+
+An operation that did not succeed is itself the body, with its \`error.code\`:
+
+${statusTable({ ...statusByErrorCode })}
+
+409 and 429 carry \`Retry-After\`.
+`;
+}
+
+function statusTable(statuses: Readonly<Record<string, number>>): string {
+  const grouped = Map.groupBy(Object.entries(statuses), ([, status]) => status);
+  const rows = [...grouped]
+    .sort(([a], [b]) => a - b)
+    .map(([status, entries]) => [`${status}`, entries.map(([code]) => `\`${code}\``).join(', ')]);
+  return table(['status', 'codes'], rows);
+}

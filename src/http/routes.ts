@@ -1,0 +1,39 @@
+/** A route of the server, for the router and for the reference. */
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** What it answers when all goes well. */
+  readonly answers: string;
+}
+
+const operation = 'the operation';
+
+/** Every route but the webhooks', which are `/webhooks/<provider>`. */
+export const routes = {
+  updateService: { method: 'POST', path: '/api/update/service', answers: operation },
+  explain: { method: 'POST', path: '/api/explain', answers: 'the decision and every reason; nothing runs' },
+  operations: { method: 'GET', path: '/api/operations', answers: '`{operations: […]}`, newest first' },
+  operation: { method: 'GET', path: '/api/operations/:id', answers: operation },
+  operationEvents: {
+    method: 'GET',
+    path: '/api/operations/:id/events',
+    answers: 'its progress as server-sent events',
+  },
+  services: { method: 'GET', path: '/api/services', answers: '`{services: […]}`' },
+  service: { method: 'GET', path: '/api/services/:name', answers: 'the service' },
+  healthz: { method: 'GET', path: '/healthz', answers: '200 as long as the process lives' },
+  readyz: {
+    method: 'GET',
+    path: '/readyz',
+    answers: '200 when the swarm can be changed and nothing is stopping',
+  },
+} as const satisfies Readonly<Record<string, Route>>;
+
+/** Where a provider's webhooks go. */
+export function webhookRoute(provider: string): Route {
+  return {
+    method: 'POST',
+    path: `/webhooks/${provider}`,
+    answers: '202 `{operations: [{id, action, serviceName}]}`',
+  };
+}
