@@ -63,6 +63,10 @@ export function parseImageName(text: string): Pick<ImageReference, 'registry' | 
   // As Docker decides it: a first component is a host when it has a dot, a port or an upper-case letter.
   const hasHost = /[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase();
   const registry = hasHost ? normalizeRegistry(first) : DEFAULT_REGISTRY;
+  if (!/[.:]/.test(registry) && registry !== 'localhost') {
+    // `Registry/shop` is a host to Docker by its upper case alone: in lower case it would be a path on Docker Hub.
+    return undefined;
+  }
   const path = hasHost ? text.slice(slash + 1) : text;
   const repository = registry === DEFAULT_REGISTRY && !path.includes('/') ? `library/${path}` : path;
   if ((hasHost && !HOST.test(first)) || !PATH.test(repository) || repository.length > MAX_REPOSITORY_LENGTH) {
