@@ -101,6 +101,7 @@ export function parseServiceLabels(raw: Readonly<Record<string, string>>): Servi
     actionNames.map(action => [action, readAction(reader, action, voidGrants)]),
   ) as Record<ActionName, Omit<ActionLabels, 'faults'>>;
   const update = { ...actions.update, ...readUpdate(reader) };
+  reader.readRest();
   const faults = [...reader.faults, ...unknown];
   const faultsOf = (action: ActionName) =>
     faults.filter(({ label }) => grantOf(label) === undefined && (actionOf(label) ?? action) === action);
@@ -117,6 +118,7 @@ export function parseServiceLabels(raw: Readonly<Record<string, string>>): Servi
 class LabelReader {
   readonly faults: LabelFault[] = [];
   readonly #raw: Readonly<Record<string, string>>;
+  readonly #keysRead = new Set<string>();
 
   constructor(raw: Readonly<Record<string, string>>) {
     this.#raw = raw;
@@ -125,11 +127,21 @@ class LabelReader {
   /** The label's value; undefined when it is absent or, with a fault, bad. */
   read<T>(definition: LabelDefinition<T>): T | undefined {
     const text = this.#text(definition.key);
+    this.#keysRead.add(definition.key);
     const value = text === undefined ? undefined : definition.value.read(text);
     if (text !== undefined && value === undefined) {
       this.fault(definition, `must be ${definition.value.expects}`);
     }
     return value;
+  }
+
+  /** Reads what nobody asked for: a label whose action is not there yet may be wrong too. */
+  readRest(): void {
+    for (const definition of serviceLabelDefinitions.values()) {
+      if (!this.#keysRead.has(definition.key)) {
+        this.read(definition);
+      }
+    }
   }
 
   has(definition: LabelDefinition<unknown>): boolean {

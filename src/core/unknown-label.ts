@@ -11,7 +11,7 @@ export interface UnknownLabel {
 
 const MAX_LENGTH = 100;
 const SECRET_PART = /tok|pass|pwd|secret|cred|auth|key/;
-const SECRET_WORDS = ['token', 'password', 'passwd', 'secret', 'key'];
+const LONG_SECRET_WORDS = ['token', 'password', 'passwd', 'secret'];
 
 /** @param key without `swarm-utils.` */
 export function judgeUnknownLabel(key: string): UnknownLabel {
@@ -33,6 +33,6 @@ export function looksSecret(key: string): boolean {
   const text = key.toLowerCase();
   return (
     SECRET_PART.test(text) ||
-    text.split(/[^a-z]+/).some(word => SECRET_WORDS.some(secret => distance(word, secret) <= 2))
+    text.split(/[^a-z]+/).some(word => LONG_SECRET_WORDS.some(secret => distance(word, secret) <= 2))
   );
 }
