@@ -5,11 +5,12 @@ import { authorize, type LabelToken, visibilityOf } from '../core/authorize.ts';
 import { RequestError } from '../core/errors.ts';
 import { labelPrefix } from '../core/labels.ts';
 import type { ActionRequest, Caller, Operation } from '../core/operation.ts';
-import { serviceTarget } from '../core/target.ts';
+import { type ServiceTarget, serviceTarget } from '../core/target.ts';
 import { imageForDelivery } from '../core/webhook-image.ts';
 import type { Operations } from '../engine/operations.ts';
-import type { Service, Swarm } from '../engine/swarm.ts';
+import type { Swarm } from '../engine/swarm.ts';
 import { logDenial } from './access.ts';
+import { askTogether } from './ask-together.ts';
 import { firstValues } from './headers.ts';
 import { sendJson } from './send-json.ts';
 import type { StartOnce } from './start-once.ts';
@@ -32,11 +33,22 @@ export function createWebhookReceiver(options: {
 }) {
   const { verifier, swarm, operations, startOnce, log } = options;
 
+  /** The services that want webhooks of a provider, read once for all deliveries that come at the same time. */
+  const askers = new Map<string, () => Promise<readonly ServiceTarget[]>>();
+  function listTargets(provider: string): Promise<readonly ServiceTarget[]> {
+    let ask = askers.get(provider);
+    if (ask === undefined) {
+      const filter = `${labelPrefix}update.${provider}.on`;
+      ask = askTogether(async () => (await swarm.listServices(filter)).map(serviceTarget));
+      askers.set(provider, ask);
+    }
+    return ask();
+  }
+
   /** Decides for each service that wants webhooks of this provider. */
-  function allowedBy(delivery: Delivery, services: readonly Service[]): readonly LabelToken[] {
+  function allowedBy(delivery: Delivery, targets: readonly ServiceTarget[]): readonly LabelToken[] {
     const caller: Caller = { kind: 'delivery', delivery };
-    return services.flatMap(service => {
-      const target = serviceTarget(service);
+    return targets.flatMap(target => {
       const image = imageForDelivery(delivery, target.labels);
       const request: ActionRequest = {
         action: 'update',
@@ -75,9 +87,8 @@ export function createWebhookReceiver(options: {
     if (known !== undefined) {
       return known;
     }
-    const filter = `${labelPrefix}update.${delivery.identity.provider}.on`;
-    const services = await before(timeLeftMs(), swarm.listServices(filter));
-    const allowed = allowedBy(delivery, services);
+    const targets = await before(timeLeftMs(), listTargets(delivery.identity.provider));
+    const allowed = allowedBy(delivery, targets);
     return allowed.length === 0
       ? undefined
       : startOnce.start(binding, () => allowed.map(token => operations.start(token, { isPatient: true })));
