@@ -7,6 +7,8 @@ export interface ServiceOptions {
   readonly replicas?: number;
   readonly isGlobal?: boolean;
   readonly labels?: Readonly<Record<string, string>>;
+  /** How many tasks to wait for. Default: all replicas, or one on each node. */
+  readonly runningTasks?: number;
   /** More arguments of `docker service create`. */
   readonly args?: readonly string[];
 }
@@ -62,7 +64,7 @@ export function createServices(lab: Lab): Services {
         ...args,
         image,
       );
-      const wanted = isGlobal ? lab.nodes.length : replicas;
+      const wanted = options.runningTasks ?? (isGlobal ? lab.nodes.length : replicas);
       const until = Date.now() + START_TIMEOUT_MS;
       while ((await running(name)).length < wanted) {
         assert.ok(
