@@ -128,7 +128,11 @@ export class ProviderError extends Error {
   readonly code: ProviderErrorCode;
 
   constructor(code: ProviderErrorCode, message: string, options?: ErrorOptions) {
+    // A refusal is no fault, nobody reads its stack, and whoever sends forgeries decides how many there are.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message, options);
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
   }
 }
