@@ -1,7 +1,8 @@
 // Runs a TypeScript file on the pinned Node, after installing the npm packages it needs.
 // Plain JavaScript for any Node from 18 on: on a fresh clone nothing else is there yet.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,7 +17,7 @@ const lockfile = join(root, 'package-lock.json');
 const installed = join(root, 'node_modules', '.package-lock.json');
 if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lockfile).mtimeMs) {
   console.log('Installing the npm packages of package-lock.json …');
-  run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
+  await run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
 }
 
 // The pinned runtime is a binary package for Linux; elsewhere a Node ≥ 24 of one's own must do.
@@ -24,19 +25,30 @@ const pinned = join(root, 'node_modules', '.bin', 'node');
 const node = existsSync(pinned) ? pinned : process.execPath;
 if (node === process.execPath && Number(process.versions.node.split('.')[0]) < 24) {
   console.error(
-    `Node ${process.versions.node} is too old and no pinned Node is packaged for this platform: install Node 24.`,
+    `Node ${process.versions.node} is too old and none is packaged for this platform: install Node 24.`,
   );
   process.exit(1);
 }
-run(node, [script, ...args]);
+await run(node, [script, ...args]);
 
+/** Resolves when it ended well; else ends this process as it ended. */
 function run(command, argv) {
-  const result = spawnSync(command, argv, { cwd: root, stdio: 'inherit' });
-  if (result.error) {
-    console.error(`${command} could not be started: ${result.error.message}`);
-    process.exit(1);
-  }
-  if (result.status !== 0) {
-    process.exit(result.status ?? 1);
-  }
+  return new Promise(resolve => {
+    const child = spawn(command, argv, { cwd: root, stdio: 'inherit' });
+    // A terminal sends its signals to both; whoever sends one to this process means that one.
+    const forward = signal => child.kill(signal);
+    const stay = () => undefined;
+    process.on('SIGTERM', forward).on('SIGINT', stay);
+    child.on('error', error => {
+      console.error(`${command} could not be started: ${error.message}`);
+      process.exit(1);
+    });
+    child.on('exit', (status, signal) => {
+      process.off('SIGTERM', forward).off('SIGINT', stay);
+      if (status !== 0) {
+        process.exit(status ?? 128 + (constants.signals[signal] ?? 0));
+      }
+      resolve();
+    });
+  });
 }
