@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { InboundWebhook, ProviderName } from '../../providers/provider.ts';
 import { githubClaims, gitlabClaims } from '../fixtures/claims.ts';
 import { githubPush, githubSha, githubWorkflowRun } from '../fixtures/github-payloads.ts';
@@ -10,6 +11,9 @@ import { grantLabels, openStage, type Stage } from './stage.ts';
 const shop = { fullName: 'mona/shop', id: 501, ownerId: 77, isOrganizations: false };
 const orgShop = { fullName: 'acme/shop', id: 502, ownerId: 1001, isOrganizations: true };
 const teamShop = { path: 'team/backend/shop', id: 503 };
+/** How long after a fetch of keys an unknown key causes none. */
+const UNKNOWN_KEY_MS = 60_000;
+
 const signedShop = { path: 'signed/shop', id: 504 };
 
 /** What a platform sends when a job has pushed an image, and what its service says. */
@@ -24,7 +28,7 @@ interface Platform {
   token(stage: Stage): string;
 }
 
-const platforms: readonly Platform[] = [
+const platforms: readonly [Platform, ...Platform[]] = [
   {
     provider: 'github',
     service: 'shop',
@@ -102,6 +106,8 @@ describe('a deployment through swarm-utils', { timeout: 300_000 }, () => {
     await Promise.all(platforms.map(platform => createServices(stage, platform)));
   });
   after(() => stage?.close());
+  /** Of the keys of GitHub's issuer. */
+  let keysFetchedAt = 0;
 
   for (const platform of platforms) {
     const { provider, service, repository, tag } = platform;
@@ -135,6 +141,7 @@ describe('a deployment through swarm-utils', { timeout: 300_000 }, () => {
           platform.token(stage),
         );
         assert.equal(status, 200, JSON.stringify(body));
+        keysFetchedAt ||= Date.now();
         assert.equal(body.image.digest, digest);
         assert.deepEqual([body.caller.kind, body.caller.repository], ['workload', repository]);
       });
@@ -198,6 +205,23 @@ describe('a deployment through swarm-utils', { timeout: 300_000 }, () => {
     for (const name of names) {
       assert.equal(await services.image(name), `${image}@${digest}`);
     }
+  });
+
+  test('after a change of keys the new ones count and the old ones as long as they are published', async () => {
+    const [{ service, token }] = platforms;
+    const { githubIssuer, api } = stage.deployment;
+    const update = () => api.post('/api/update/service', { serviceName: service }, token(stage));
+    assert.deepEqual(githubIssuer.fetches, { discovery: 1, jwks: 1 });
+    const byOldKey = token(stage);
+    await githubIssuer.rotate({ keepOld: true });
+    // Unknown keys cause one fetch a minute, and till then count for nothing.
+    const isEarly = Date.now() < keysFetchedAt + UNKNOWN_KEY_MS / 2;
+    const early = isEarly ? await stage.withoutEffect(update) : undefined;
+    assert.ok(early === undefined || (early.status === 401 && githubIssuer.fetches.jwks === 1));
+    await sleep(keysFetchedAt + UNKNOWN_KEY_MS - Date.now());
+    assert.equal((await update()).status, 200);
+    assert.equal((await api.post('/api/update/service', { serviceName: service }, byOldKey)).status, 200);
+    assert.deepEqual(githubIssuer.fetches, { discovery: 2, jwks: 2 });
   });
 });
 
