@@ -99,3 +99,27 @@ export function grantLabels(
 export function tokenLabels(token: string): Record<string, string> {
   return { 'swarm-utils.update.enable': 'true', 'swarm-utils.update.token': token };
 }
+
+/** Waits until a step of an operation has begun. */
+export async function untilStep({ deployment }: Stage, id: string, name: string): Promise<void> {
+  const until = Date.now() + 15_000;
+  for (;;) {
+    const { body } = await deployment.api.get(`/api/operations/${id}`, deployment.secrets.adminToken);
+    if (body.steps.some((step: { name: string }) => step.name === name)) {
+      return;
+    }
+    assert.ok(Date.now() < until, JSON.stringify(body));
+    await sleep(50);
+  }
+}
+
+/** Makes a file in every container of a service. */
+export async function touchInTasks({ lab }: Stage, service: string, path: string): Promise<void> {
+  for (const node of lab.nodes) {
+    const filter = `label=com.docker.swarm.service.name=${service}`;
+    const { stdout } = await node.docker(['ps', '--quiet', '--filter', filter]);
+    for (const id of stdout.split('\n').filter(line => line !== '')) {
+      assert.equal((await node.docker(['exec', id, 'touch', path])).exitCode, 0);
+    }
+  }
+}
