@@ -1,6 +1,6 @@
 import { OperationError } from '../core/errors.ts';
 import type { Service, Swarm, Task, UpdateStatus } from './swarm.ts';
-import { isPending, isTerminal } from './task-report.ts';
+import { byNewest, isPending, isTerminal } from './task-report.ts';
 
 /** Where a rollout stands. */
 export interface RolloutView {
@@ -38,8 +38,10 @@ export async function readView(
   const updated = live.filter(task => isNew(task) && task.state === 'running').length;
   // A global service wants a task per fitting node: which nodes fit, its tasks say.
   const wanted = service.mode === 'replicated' ? (service.replicas ?? 0) : live.length;
+  // An update that was under way is no old one: the swarm forgets its status when the service is written.
   const isStale =
     service.update !== undefined &&
+    service.update.state !== 'updating' &&
     service.update.startedAt === before.update?.startedAt &&
     service.update.state === before.update?.state;
   return {
@@ -51,7 +53,7 @@ export async function readView(
     unscheduled: live.filter(task => isNew(task) && isPending(task.state) && task.nodeId === undefined),
     failed: tasks
       .filter(task => isNew(task) && isTerminal(task.state) && task.error !== undefined)
-      .sort((a, b) => b.stateAt.localeCompare(a.stateAt)),
+      .sort(byNewest(task => task.stateAt)),
   };
 }
 

@@ -2,9 +2,10 @@ import { OperationError, type OperationErrorCode } from '../core/errors.ts';
 import type { TaskReport } from '../core/helper.ts';
 import type { RegistryCredentials } from '../core/registry-credentials.ts';
 import { after, type Clock, poll } from './clock.ts';
+import { insist } from './insist.ts';
 import { describeRollout, type RolloutView, readView } from './rollout-view.ts';
 import { type Service, type Swarm, SwarmError } from './swarm.ts';
-import { reportTask } from './task-report.ts';
+import { reportTasks } from './task-report.ts';
 
 export interface RolloutWorld {
   readonly swarm: Swarm;
@@ -47,11 +48,14 @@ const LOG_LINES = 20;
  * @throws SwarmError
  */
 export async function rollOut(world: RolloutWorld, rollout: Rollout): Promise<RolloutOutcome> {
-  await writeImage(world, rollout);
+  if (!isUnderWay(rollout)) {
+    await writeImage(world, rollout);
+  }
   const { clock } = world;
+  const look = () => insist(clock, () => readView(world.swarm, rollout));
   let said = '';
   const ended = await poll(clock, after(clock, rollout.timeoutMs), async () => {
-    const view = await readView(world.swarm, rollout);
+    const view = await look();
     const progress = describeRollout(view);
     if (progress !== said) {
       said = progress;
@@ -61,14 +65,24 @@ export async function rollOut(world: RolloutWorld, rollout: Rollout): Promise<Ro
     return verdict && { view, verdict };
   });
   const { view, verdict } = ended ?? {
-    view: await readView(world.swarm, rollout),
+    view: await look(),
     verdict: timedOut(rollout),
   };
   if (verdict.status === 'succeeded') {
     return { status: 'succeeded', message: describeRollout(view) };
   }
-  const tasks = await reportFailedTasks(world, view);
+  const newest = view.failed.slice(0, REPORTED_TASKS);
+  const tasks = await reportTasks(world.swarm, newest, LOG_LINES, world.redact);
   return { ...verdict, message: world.redact(`${verdict.message} ${describeRollout(view)}`), tasks };
+}
+
+/**
+ * Whether the swarm is at this very update already. Writing the same spec once more would make it forget the update's
+ * status, and with it that it should pause or roll back.
+ * @see swarmkit, manager/controlapi/service.go (UpdateService) and manager/orchestrator/update/updater.go
+ */
+function isUnderWay({ service, image, isForce }: Rollout): boolean {
+  return service.image === image && !isForce && service.update?.state === 'updating';
 }
 
 /** Somebody else may write the service at the same moment; then it is read and written anew. */
@@ -162,13 +176,4 @@ function timedOut({ service, timeoutMs }: Rollout): Ending {
       `The swarm came to no verdict within ${timeoutMs} ms and goes on. See \`docker service ps ${service.name}\`; ` +
       'the label swarm-utils.update.timeout gives an update more time.',
   };
-}
-
-async function reportFailedTasks(
-  { swarm, redact }: RolloutWorld,
-  view: RolloutView,
-): Promise<readonly TaskReport[]> {
-  const nodes = await swarm.listNodes();
-  const newest = view.failed.slice(0, REPORTED_TASKS);
-  return Promise.all(newest.map(task => reportTask(swarm, task, nodes, LOG_LINES, redact)));
 }

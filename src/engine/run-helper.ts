@@ -1,10 +1,11 @@
 import { OperationError } from '../core/errors.ts';
-import type { HelperReport, HelperService, TaskReport } from '../core/helper.ts';
+import type { HelperReport, HelperService } from '../core/helper.ts';
 import { helperLabel } from '../core/labels.ts';
 import type { RegistryCredentials } from '../core/registry-credentials.ts';
 import { after, type Clock, poll } from './clock.ts';
+import { insist } from './insist.ts';
 import { type Swarm, SwarmError, type Task } from './swarm.ts';
-import { isPending, isTerminal, reportTask } from './task-report.ts';
+import { byNewest, isPending, isTerminal, reportTasks } from './task-report.ts';
 
 export interface HelperWorld {
   readonly swarm: Swarm;
@@ -86,7 +87,10 @@ async function awaitHelper(
   serviceId: string,
 ): Promise<HelperOutcome> {
   const { swarm, clock, pendingTimeoutMs } = world;
-  const newestTask = async () => (await swarm.listTasks(serviceId)).at(0);
+  const newestTask = async () => {
+    const tasks = await insist(clock, () => swarm.listTasks(serviceId));
+    return tasks.toSorted(byNewest(task => task.createdAt)).at(0);
+  };
   const started = await poll(clock, after(clock, pendingTimeoutMs), async () => {
     const task = await newestTask();
     return task === undefined || isPending(task.state) ? undefined : task;
@@ -109,7 +113,7 @@ async function awaitHelper(
   }
   return {
     status: 'succeeded',
-    report: { name: helper.name, tasks: [await reportHelperTask(world, ended)] },
+    report: { name: helper.name, tasks: await reportTasks(swarm, [ended], LOG_LINES, world.redact) },
   };
 }
 
@@ -120,12 +124,9 @@ async function fail(
   status: 'failed' | 'timed_out',
   describe: (task: Task | undefined) => string,
 ): Promise<HelperOutcome> {
-  const tasks = task === undefined ? [] : [await reportHelperTask(world, task)];
+  const ended = task === undefined ? [] : [task];
+  const tasks = await reportTasks(world.swarm, ended, LOG_LINES, world.redact);
   return { status, report: { name: helper.name, tasks }, message: world.redact(describe(task)) };
-}
-
-async function reportHelperTask({ swarm, redact }: HelperWorld, task: Task): Promise<TaskReport> {
-  return reportTask(swarm, task, await swarm.listNodes(), LOG_LINES, redact);
 }
 
 function describePending(task: Task | undefined, pendingTimeoutMs: number): string {
@@ -143,11 +144,15 @@ function describeFailure(task: Task | undefined): string {
 
 /** Removes the service and waits until its task has stopped; a node that is down can't stop it, so not for ever. */
 async function stopHelper({ swarm, clock }: HelperWorld, serviceId: string): Promise<void> {
-  const tasks = await swarm.listTasks(serviceId);
-  await swarm.removeService(serviceId);
+  let tasks: readonly Task[] = [];
+  try {
+    tasks = await insist(clock, () => swarm.listTasks(serviceId));
+  } finally {
+    await insist(clock, () => swarm.removeService(serviceId));
+  }
   const atWork = tasks.filter(task => !isTerminal(task.state) && task.nodeId !== undefined);
   await poll(clock, after(clock, STOP_TIMEOUT_MS), async () => {
-    const left = await Promise.all(atWork.map(({ id }) => swarm.getTask(id)));
+    const left = await Promise.all(atWork.map(({ id }) => insist(clock, () => swarm.getTask(id))));
     return left.every(task => task === undefined || isTerminal(task.state)) || undefined;
   });
 }

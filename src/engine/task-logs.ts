@@ -1,19 +1,17 @@
 const HEADER_LENGTH = 8;
-const MAX_LINE_LENGTH = 2000;
 
 /**
  * Reads the Engine's log stream: frames of a header (one byte for the stream, three zero bytes, four for the length)
  * and a payload, or plain text where the container has a terminal.
  * @see https://docs.docker.com/reference/api/engine/ "Stream format" of ContainerAttach
- * @returns the lines, over-long ones cut
+ * @returns the lines
  */
 export function readLogLines(stream: Buffer): readonly string[] {
   const text = isFramed(stream) ? readFrames(stream) : stream.toString('utf8');
   return text
     .split('\n')
     .map(line => line.replace(/\r$/, ''))
-    .filter((line, index, lines) => line !== '' || index < lines.length - 1)
-    .map(line => (line.length > MAX_LINE_LENGTH ? `${line.slice(0, MAX_LINE_LENGTH)}…` : line));
+    .filter((line, index, lines) => line !== '' || index < lines.length - 1);
 }
 
 function isFramed(stream: Buffer): boolean {

@@ -1,6 +1,8 @@
 import type { TaskReport } from '../core/helper.ts';
 import { type Node, type Swarm, SwarmError, type Task, type TaskState, taskStates } from './swarm.ts';
 
+const MAX_LINE_LENGTH = 2000;
+
 /** Whether a task has come to its end, one way or another. */
 export function isTerminal(state: TaskState): boolean {
   return taskStates.indexOf(state) > taskStates.indexOf('running');
@@ -11,12 +13,27 @@ export function isPending(state: TaskState): boolean {
   return taskStates.indexOf(state) < taskStates.indexOf('running');
 }
 
+/** The newest comes first. Times of the Engine differ in their number of digits, so they can't be compared as text. */
+export function byNewest(timeOf: (task: Task) => string): (a: Task, b: Task) => number {
+  return (a, b) => Date.parse(timeOf(b)) - Date.parse(timeOf(a));
+}
+
 /**
- * What happened to a task and what it printed last. Logs that can't be read are said so in their place: a missing log
- * must not hide the verdict.
- * @param redact takes known secrets out of what the task printed
+ * What happened to tasks and what each printed last. What can't be read is said so in its place: a missing log must not
+ * hide the verdict.
+ * @param redact takes known secrets out of what the tasks printed
  */
-export async function reportTask(
+export async function reportTasks(
+  swarm: Swarm,
+  tasks: readonly Task[],
+  lines: number,
+  redact: (text: string) => string,
+): Promise<readonly TaskReport[]> {
+  const nodes = await listNodes(swarm);
+  return Promise.all(tasks.map(task => reportTask(swarm, task, nodes, lines, redact)));
+}
+
+async function reportTask(
   swarm: Swarm,
   task: Task,
   nodes: readonly Node[],
@@ -28,19 +45,41 @@ export async function reportTask(
     id: task.id,
     node: nodes.find(node => node.id === task.nodeId)?.hostname ?? task.nodeId ?? '',
     state: task.state,
-    logs: task.containerId === undefined ? [] : (await readLogs(swarm, task.id, lines)).map(redact),
+    logs: task.containerId === undefined ? [] : await readLogs(swarm, task.id, lines, redact),
     ...(hasExited && task.exitCode !== undefined && { exitCode: task.exitCode }),
     ...(task.error !== undefined && { error: redact(task.error) }),
   };
 }
 
-async function readLogs(swarm: Swarm, taskId: string, lines: number): Promise<readonly string[]> {
+async function readLogs(
+  swarm: Swarm,
+  taskId: string,
+  lines: number,
+  redact: (text: string) => string,
+): Promise<readonly string[]> {
   try {
-    return await swarm.taskLogs(taskId, lines);
+    return (await swarm.taskLogs(taskId, lines)).map(line => cut(redact(line)));
   } catch (error) {
     if (error instanceof SwarmError) {
-      return [`(the logs can't be read: ${error.message})`];
+      return [`(the logs can't be read: ${redact(error.message)})`];
     }
     throw error;
   }
+}
+
+/** @returns none where they can't be listed: then ids stand for the names */
+async function listNodes(swarm: Swarm): Promise<readonly Node[]> {
+  try {
+    return await swarm.listNodes();
+  } catch (error) {
+    if (error instanceof SwarmError) {
+      return [];
+    }
+    throw error;
+  }
+}
+
+/** After the redaction: of a secret that is cut, nothing would know the rest. */
+function cut(line: string): string {
+  return line.length > MAX_LINE_LENGTH ? `${line.slice(0, MAX_LINE_LENGTH)}…` : line;
 }

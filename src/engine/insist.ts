@@ -1,0 +1,23 @@
+import { after, type Clock } from './clock.ts';
+import { SwarmError } from './swarm.ts';
+
+const PATIENCE_MS = 15_000;
+const PAUSE_MS = 500;
+
+/**
+ * Asks the swarm again for up to 15 s while no manager answers: while another one takes the lead, say. For what has
+ * begun: it must be seen to its end, and nothing of it may be left behind.
+ */
+export async function insist<T>(clock: Clock, ask: () => Promise<T>): Promise<T> {
+  for (const until = after(clock, PATIENCE_MS); ; ) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isAway = error instanceof SwarmError && error.code === 'unavailable';
+      if (!isAway || clock.now() >= until) {
+        throw error;
+      }
+    }
+    await clock.sleep(PAUSE_MS);
+  }
+}
