@@ -22,10 +22,11 @@ export const exec: StepExecutor<Work & { kind: 'exec' }> = async (context, step)
   );
   const helperWorld = { ...world, pendingTimeoutMs: world.settings.timeouts.pendingMs };
   context.onProgress(`${running.length} tasks run it.`);
-  const outcomes = await Promise.all(
+  // All are waited for, also when one can't even begin: none may be at work once the lock is free.
+  const settled = await Promise.allSettled(
     running.map(task => runHelper(helperWorld, planExec(context, step, task), credentials)),
   );
-  return summarize(step.name, outcomes);
+  return summarize(step.name, settled.map(outcomeOf));
 };
 
 function planExec(
@@ -42,6 +43,13 @@ function planExec(
     mounts: [{ type: 'bind', source: DOCKER_SOCKET, target: DOCKER_SOCKET, isReadOnly: true }],
     timeoutMs: step.timeoutMs,
   };
+}
+
+function outcomeOf<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === 'rejected') {
+    throw settled.reason;
+  }
+  return settled.value;
 }
 
 function summarize(name: string, outcomes: readonly HelperOutcome[]): StepOutcome {
