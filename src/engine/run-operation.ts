@@ -1,4 +1,4 @@
-import { authorize, type LabelTokenContent } from '../core/authorize.ts';
+import { authorize, type LabelTokenContent, redeemLabelToken } from '../core/authorize.ts';
 import { OperationError, type OperationErrorCode } from '../core/errors.ts';
 import type { Operation, Verdict } from '../core/operation.ts';
 import { planOperation } from '../core/plan/index.ts';
@@ -17,7 +17,7 @@ export interface OperationListener {
   /** The image is known. */
   image(image: Operation['image']): void;
   progress(step: string, message: string): void;
-  /** A fault of this program, for its log; the caller is told no more than that there was one. */
+  /** What is for the log only; the caller is told no more than that there was a fault. */
   internalError(error: unknown): void;
 }
 
@@ -52,11 +52,15 @@ async function prepare(world: EngineWorld, content: LabelTokenContent) {
       'The labels of the service changed after the operation was accepted, and do not allow it any more.',
     );
   }
-  const steps = planOperation({ ...content, target }, { updateTimeoutMs: world.settings.timeouts.updateMs });
+  // What is allowed now is planned, which may be less than what was allowed then.
+  const steps = planOperation(redeemLabelToken(decision.labelToken), {
+    updateTimeoutMs: world.settings.timeouts.updateMs,
+  });
   return { context: { world, target, service }, steps };
 }
 
-async function runSteps(
+/** Does the steps in their order. After a failure, and when nothing is to do, only those that are `always` done. */
+export async function runSteps(
   shared: Omit<StepContext, 'onProgress'>,
   steps: readonly Step[],
   listener: OperationListener,
@@ -75,7 +79,7 @@ async function runSteps(
       end = { ...end, image: outcome.image };
       listener.image(outcome.image);
     }
-    if (end.status === 'succeeded') {
+    if (end.status === 'succeeded' || (end.status === 'unchanged' && outcome.status !== 'succeeded')) {
       end = { ...end, ...endOf(context.world, outcome) };
     }
   }
@@ -137,7 +141,13 @@ function describeError(error: unknown, listener: OperationListener): Failure {
   }
   if (error instanceof SwarmError) {
     const code = codeBySwarmError[error.code];
-    return failure(code, `${adviceByCode[code] ?? 'The Engine refused'}: ${error.message}`);
+    const advice = adviceByCode[code] ?? 'The Engine refused';
+    if (code === 'swarm_unavailable') {
+      // Names the socket or address of the Engine, which is for the log only.
+      listener.internalError(error);
+      return failure(code, `${advice}.`);
+    }
+    return failure(code, `${advice}: ${error.message}`);
   }
   listener.internalError(error);
   return failure('internal', 'swarm-utils itself failed; its log says how.');

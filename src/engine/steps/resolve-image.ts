@@ -48,6 +48,13 @@ async function resolveDigest(
   mustMatchTag: boolean,
 ): Promise<string> {
   const digest = await swarm.resolveDigest(image, credentials);
+  if (image.digest === undefined) {
+    return digest;
+  }
+  if (digest !== image.digest) {
+    const message = `The registry answered ${digest} when it was asked for ${formatImageReference(image)}.`;
+    throw new OperationError('digest_mismatch', message);
+  }
   if (mustMatchTag) {
     const { digest: _, ...tagged } = image;
     const tagDigest = await swarm.resolveDigest(tagged, credentials);

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { Work } from '../../src/core/step.ts';
+import { serviceTarget } from '../../src/core/target.ts';
+import { resolveImage } from '../../src/engine/steps/resolve-image.ts';
+import type { StepContext, StepOutcome } from '../../src/engine/steps/step-executor.ts';
+import type { Service, UpdateStatus } from '../../src/engine/swarm.ts';
+import { digestA, image } from '../core/examples.ts';
+import { addShop, createWorld, newDigest, newImage, oldDigest, oldImage, type TestWorld } from './world.ts';
+
+type Resolve = Work & { kind: 'resolve-image' };
+
+async function resolve(
+  work: Partial<Resolve>,
+  change: Partial<Service> = {},
+  world: TestWorld = createWorld(),
+) {
+  const service = addShop(world, change);
+  const context: StepContext = {
+    world,
+    service,
+    target: serviceTarget(service),
+    onProgress: () => undefined,
+  };
+  const step = {
+    name: 'resolve',
+    when: 'on-success',
+    timeoutMs: 1000,
+    work: { kind: 'resolve-image', mustMatchTag: false, isForce: false, ...work },
+  } as const;
+  const outcome: StepOutcome = await resolveImage(context, step);
+  return {
+    outcome,
+    resolved: context.resolved,
+    calls: world.swarm.callsOf('resolveDigest').map(([asked]) => asked),
+  };
+}
+
+const status = (state: UpdateStatus['state']) => ({ update: { state, message: '', startedAt: 'x' } });
+
+suite('the image of an update', () => {
+  test('is pinned by tag and digest', async () => {
+    const { outcome, resolved } = await resolve({ image: image('registry.test/acme/shop:2') });
+    assert.deepEqual(resolved, { pinned: newImage, credentials: undefined, isForce: false });
+    assert.deepEqual(outcome.image, { from: oldImage, to: newImage, digest: newDigest });
+    assert.equal(outcome.verdict, undefined);
+  });
+
+  test('is the running reference anew where none is named: its tag counts, not its digest', async () => {
+    const world = createWorld();
+    world.swarm.setDigest('registry.test/acme/shop:1', newDigest);
+    const { resolved, calls } = await resolve({}, {}, world);
+    assert.equal(resolved?.pinned, `registry.test/acme/shop:1@${newDigest}`);
+    assert.deepEqual(calls, [image('registry.test/acme/shop:1')]);
+  });
+
+  test('stays what it is where the running one has a digest and no tag', async () => {
+    const { outcome, resolved } = await resolve({}, { image: `registry.test/acme/shop@${oldDigest}` });
+    assert.equal(resolved?.pinned, `registry.test/acme/shop@${oldDigest}`);
+    assert.equal(outcome.verdict, 'unchanged');
+  });
+
+  test('must be named where the running one is no reference', async () => {
+    await assert.rejects(resolve({}, { image: 'f'.repeat(64) }), { code: 'image_not_found' });
+    const { resolved } = await resolve(
+      { image: image('registry.test/acme/shop:2') },
+      { image: 'f'.repeat(64) },
+    );
+    assert.equal(resolved?.pinned, newImage);
+  });
+
+  test('can not be rolled out to a job', async () => {
+    for (const mode of ['replicated-job', 'global-job'] as const) {
+      await assert.rejects(resolve({}, { mode }), { code: 'unsupported_mode' });
+    }
+  });
+});
+
+suite('there is nothing to do', () => {
+  const same = { image: image('registry.test/acme/shop:1') };
+  test('when the digest is that of the running image, under whatever tag', async () => {
+    for (const change of [{}, status('completed'), status('rollback_completed')]) {
+      const { outcome } = await resolve(same, change);
+      assert.equal(outcome.verdict, 'unchanged');
+      assert.match(outcome.message ?? '', /runs sha256:1+ already/);
+    }
+    const world = createWorld();
+    world.swarm.setDigest('registry.test/acme/shop:latest', oldDigest);
+    assert.equal(
+      (await resolve({ image: image('registry.test/acme/shop') }, {}, world)).outcome.verdict,
+      'unchanged',
+    );
+  });
+
+  test('but not by force', async () => {
+    const { outcome, resolved } = await resolve({ ...same, isForce: true });
+    assert.equal(outcome.verdict, undefined);
+    assert.equal(resolved?.isForce, true);
+  });
+
+  test('but not when the swarm has given up half-way: then the tasks must be made anew', async () => {
+    for (const state of ['paused', 'rollback_paused'] as const) {
+      const { outcome, resolved } = await resolve(same, status(state));
+      assert.equal(outcome.verdict, undefined, state);
+      assert.equal(resolved?.isForce, true, state);
+    }
+  });
+
+  test('but not while the swarm is at work: then it is watched', async () => {
+    for (const state of ['updating', 'rollback_started'] as const) {
+      const { outcome, resolved } = await resolve(same, status(state));
+      assert.equal(outcome.verdict, undefined, state);
+      assert.equal(resolved?.isForce, false, state);
+    }
+  });
+
+  test('but not for the same digest of another repository or registry', async () => {
+    for (const other of ['registry.test/acme/shop2:1', 'other.test/acme/shop:1']) {
+      const world = createWorld();
+      world.swarm.setDigest(other, oldDigest);
+      assert.equal((await resolve({ image: image(other) }, {}, world)).outcome.verdict, undefined);
+    }
+  });
+
+  test('but not where the running image is not pinned', async () => {
+    const { outcome } = await resolve(same, { image: 'registry.test/acme/shop:1' });
+    assert.equal(outcome.verdict, undefined);
+  });
+});
+
+suite('a digest that came with the image', () => {
+  test('is the one that is deployed', async () => {
+    const { resolved } = await resolve({ image: image(`registry.test/acme/shop:2@${digestA}`) });
+    assert.equal(resolved?.pinned, `registry.test/acme/shop:2@${digestA}`);
+  });
+
+  test('must be that of its tag where only the tag is allowed', async () => {
+    const right = image(`registry.test/acme/shop:2@${newDigest}`);
+    assert.equal((await resolve({ image: right, mustMatchTag: true })).resolved?.pinned, newImage);
+    const foreign = image(`registry.test/acme/shop:2@${digestA}`);
+    await assert.rejects(
+      resolve({ image: foreign, mustMatchTag: true }),
+      (error: Error & { code: string }) => {
+        assert.equal(error.code, 'digest_mismatch');
+        assert.match(error.message, new RegExp(`acme/shop:2 is ${newDigest}, not ${digestA}`));
+        return true;
+      },
+    );
+  });
+
+  test('must be what the registry answers', async () => {
+    const world = createWorld();
+    const lying = { ...world, swarm: { ...world.swarm, resolveDigest: async () => newDigest } };
+    await assert.rejects(resolve({ image: image(`registry.test/acme/shop@${digestA}`) }, {}, lying), {
+      code: 'digest_mismatch',
+    });
+  });
+
+  test('is asked for once where none came', async () => {
+    const { calls } = await resolve({ image: image('registry.test/acme/shop:2'), mustMatchTag: true });
+    assert.equal(calls.length, 1);
+  });
+});
+
+suite('the login', () => {
+  const registries = [
+    { registry: 'other.test', username: 'other', password: 'x' },
+    { registry: 'registry.test', username: 'env', password: 'y' },
+  ];
+  test('is that of the registry of the new image', async () => {
+    const world = createWorld({ registries });
+    const { resolved } = await resolve({ image: image('registry.test/acme/shop:2') }, {}, world);
+    assert.equal(resolved?.credentials?.username, 'env');
+    assert.equal(world.swarm.callsOf('resolveDigest')[0]?.[1]?.username, 'env');
+  });
+
+  test('of the running image does not go to another registry', async () => {
+    const world = createWorld({ registries });
+    world.swarm.setDigest('evil.test/acme/shop:1', digestA);
+    const { resolved } = await resolve({ image: image('evil.test/acme/shop:1') }, {}, world);
+    assert.equal(resolved?.credentials, undefined);
+    assert.equal(world.swarm.callsOf('resolveDigest')[0]?.[1], undefined);
+  });
+
+  test('that is wanted and missing is an error before anybody is asked', async () => {
+    const world = createWorld();
+    const labels = { 'swarm-utils.update.registry.auth': 'true' };
+    await assert.rejects(resolve({}, { labels }, world), { code: 'registry_credentials_missing' });
+    assert.equal(world.swarm.callsOf('resolveDigest').length, 0);
+  });
+});
