@@ -81,11 +81,11 @@ describe('what comes twice', { timeout: 300_000 }, () => {
     const packageUrl = lab.registry.reference('mona/shop:v2');
     const manifest = await lab.registry.digest('app:2');
     assert.notEqual(index, manifest);
-    const event = (tag: string, digest: string, action = 'published') => {
-      const payload = githubPackage('package', { tag, digest, action }, {}, repository);
-      const { package_version: version } = payload.package as { package_version: { package_url: string } };
+    const event = (tag: string, digest: string, name: 'package' | 'registry_package' = 'package') => {
+      const payload = githubPackage(name, { tag, digest }, {}, repository);
+      const { package_version: version } = payload[name] as { package_version: { package_url: string } };
       version.package_url = tag === '' ? packageUrl.replace(/[^:]*$/, '') : packageUrl;
-      return sign('package', payload);
+      return sign(name, payload);
     };
     let ids: readonly string[] = [];
     const changed = await stage.changedBy(async () => {
@@ -94,7 +94,7 @@ describe('what comes twice', { timeout: 300_000 }, () => {
           event('', manifest),
           event('', `sha256:${'5a'.repeat(32)}`),
           event('v2', index),
-          event('v2', index, 'updated'),
+          event('v2', index, 'registry_package'),
         ].map(send),
       );
       assert.deepEqual(
