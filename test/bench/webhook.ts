@@ -41,7 +41,7 @@ interface Sample {
 /** Verified webhooks per second, against adnanh's `webhook`. */
 export const webhookBenchmark: Benchmark = {
   summary: 'verified webhooks a second, valid and forged, against adnanh’s webhook (Debian package)',
-  defaults: { rounds: 7, requests: 2000, connections: 16 },
+  defaults: { rounds: 7, requests: 3000, connections: 16 },
   async run(bench, counts) {
     const bundle = await buildBundle(bench);
     const adnanh = await startAdnanh(bench, SECRET);
