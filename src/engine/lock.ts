@@ -18,17 +18,25 @@ export function createLock(): Lock {
   // No maxExecutionTime: it would let the next one in while the first is still at work.
   const lock = new AsyncLock({ maxPending: Number.POSITIVE_INFINITY });
   return {
-    run(key, timeoutMs, work) {
-      let hasBegun = false;
-      const begin = () => {
-        hasBegun = true;
-        return work();
+    run<T>(key: string, timeoutMs: number | undefined, work: () => Promise<T>) {
+      let hasGivenUp = false;
+      const { promise, resolve, reject } = Promise.withResolvers<T>();
+      // Not async-lock's own time-out: thousands who gave up would overflow its stack when their turn comes.
+      const timer =
+        timeoutMs === undefined
+          ? undefined
+          : setTimeout(() => {
+              hasGivenUp = true;
+              reject(new LockTimeout(`The lock of ${key} was not free in time.`));
+            }, timeoutMs);
+      const takeTurn = async () => {
+        clearTimeout(timer);
+        if (!hasGivenUp) {
+          await work().then(resolve, reject);
+        }
       };
-      return lock.acquire(key, begin, timeoutMs === undefined ? {} : { timeout: timeoutMs }).catch(error => {
-        throw hasBegun
-          ? error
-          : new LockTimeout(`The lock of ${key} was not free in time.`, { cause: error });
-      });
+      lock.acquire(key, takeTurn).catch(reject);
+      return promise;
     },
   };
 }

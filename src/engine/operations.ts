@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { EventEmitter, once } from 'node:events';
 import { type LabelToken, type LabelTokenContent, redeemLabelToken } from '../core/authorize.ts';
 import { RequestError } from '../core/errors.ts';
 import { isFinished, type Operation, summarizeCaller } from '../core/operation.ts';
@@ -21,8 +20,8 @@ export interface Operations {
   /**
    * Accepts an operation and begins it at once.
    * @param options.isPatient for callers that nobody repeats, such as webhooks: wait for the target's lock as long as
-   *   those before take, instead of the lock time-out; and be one with an operation that waits for the same lock with
-   *   the same parameters
+   *   those before take, instead of the lock time-out; and be one with a patient operation that waits for the same lock
+   *   with the same parameters
    * @throws RequestError `stopping`
    */
   start(labelToken: LabelToken, options?: { readonly isPatient?: boolean }): Operation;
@@ -53,7 +52,9 @@ export interface OperationsOptions {
 interface Running {
   operation: Operation;
   readonly content: LabelTokenContent;
-  readonly events: EventEmitter<{ event: [OperationEvent]; done: [] }>;
+  readonly isPatient: boolean;
+  readonly listeners: Set<(event: OperationEvent) => void>;
+  readonly done: PromiseWithResolvers<void>;
 }
 
 export function createOperations({
@@ -67,8 +68,8 @@ export function createOperations({
   let isStopping = false;
   const now = () => world.clock.now().toISOString();
 
-  const run = async (record: Running, isPatient: boolean): Promise<void> => {
-    const lockTimeoutMs = isPatient ? undefined : world.settings.timeouts.lockMs;
+  const run = async (record: Running): Promise<void> => {
+    const lockTimeoutMs = record.isPatient ? undefined : world.settings.timeouts.lockMs;
     const work = () => {
       change(record, { status: 'running', startedAt: now() });
       save(record.operation);
@@ -84,36 +85,44 @@ export function createOperations({
     record.operation = { ...record.operation, ...end, finishedAt: now() };
     running.delete(record.operation.id);
     save(record.operation);
-    onFinished(record.operation);
-    record.events.emit('event', { type: 'finished', operation: record.operation });
-    record.events.emit('done');
+    attempt(record.operation, () => onFinished(record.operation));
+    tell(record, { type: 'finished', operation: record.operation });
+    record.done.resolve();
   };
 
-  /** A full disk must not stop what is under way. */
-  const save = (operation: Operation) => {
+  /** Neither a full disk nor a fault of who watches stops what is under way. */
+  const attempt = (operation: Operation, work: () => void) => {
     try {
-      history.save(operation);
+      work();
     } catch (error) {
       onInternalError(error, operation);
     }
   };
 
+  const save = (operation: Operation) => attempt(operation, () => history.save(operation));
+
+  const tell = ({ operation, listeners }: Running, event: OperationEvent) => {
+    for (const listener of [...listeners]) {
+      attempt(operation, () => listener(event));
+    }
+  };
+
   const change = (record: Running, fields: Partial<Operation>) => {
     record.operation = { ...record.operation, ...fields };
-    record.events.emit('event', { type: 'status', operation: record.operation });
+    tell(record, { type: 'status', operation: record.operation });
   };
 
   const listenTo = (record: Running) => ({
     step(step: StepReport) {
       const others = record.operation.steps.filter(({ name }) => name !== step.name);
       record.operation = { ...record.operation, steps: [...others, step] };
-      record.events.emit('event', { type: 'step', step });
+      tell(record, { type: 'step', step });
     },
     image(image: Operation['image']) {
       change(record, image === undefined ? {} : { image });
     },
     progress(step: string, message: string) {
-      record.events.emit('event', { type: 'progress', step, message });
+      tell(record, { type: 'progress', step, message });
     },
     internalError(error: unknown) {
       onInternalError(error, record.operation);
@@ -122,8 +131,8 @@ export function createOperations({
 
   const findWaiting = (content: LabelTokenContent) =>
     [...running.values()].find(
-      ({ operation, content: other }) =>
-        operation.status === 'queued' && parametersOf(other) === parametersOf(content),
+      ({ operation, isPatient, content: other }) =>
+        isPatient && operation.status === 'queued' && parametersOf(other) === parametersOf(content),
     );
 
   return {
@@ -149,12 +158,11 @@ export function createOperations({
         steps: [],
         createdAt: now(),
       };
-      const record: Running = { operation, content, events: new EventEmitter() };
-      // As many may watch as like.
-      record.events.setMaxListeners(0);
       history.save(operation);
+      const done = Promise.withResolvers<void>();
+      const record: Running = { operation, content, isPatient, listeners: new Set(), done };
       running.set(operation.id, record);
-      void run(record, isPatient);
+      void run(record);
       return operation;
     },
 
@@ -165,7 +173,7 @@ export function createOperations({
     async finished(id) {
       const record = running.get(id);
       if (record !== undefined) {
-        await once(record.events, 'done');
+        await record.done.promise;
         return record.operation;
       }
       const operation = history.get(id);
@@ -186,13 +194,15 @@ export function createOperations({
         listener({ type: 'finished', operation });
         return () => undefined;
       }
-      record.events.on('event', listener);
-      return () => record.events.off('event', listener);
+      // Of its own, so that the same one can listen twice.
+      const own = (event: OperationEvent) => listener(event);
+      record.listeners.add(own);
+      return () => record.listeners.delete(own);
     },
 
     async stop() {
       isStopping = true;
-      await Promise.all([...running.values()].map(({ events }) => once(events, 'done')));
+      await Promise.all([...running.values()].map(({ done }) => done.promise));
     },
 
     get running() {
