@@ -21,53 +21,78 @@ export interface Store {
 
 const OPERATIONS_KEPT_DAYS = 90;
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** While a swarm-utils of before, that is being replaced, still writes. */
+const BUSY_TIMEOUT_MS = 5000;
 
 /**
  * Opens, or makes, the SQLite database in a folder. Operations that had no verdict when the process before ended are
- * `interrupted`; old records go.
- * @throws Error when the folder or the file can't be written
+ * `interrupted`; old records go, then and once a day.
+ * @throws Error when the folder or the file can't be written, or the file is no database
  */
 export function openStore(dataDir: string, now: Date): Store {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const database = new DatabaseSync(join(dataDir, 'swarm-utils.sqlite'));
-  database.exec(`
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = NORMAL;
-    CREATE TABLE IF NOT EXISTS operations (
-      id TEXT PRIMARY KEY, created_at TEXT NOT NULL, target_id TEXT NOT NULL, json TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX IF NOT EXISTS operations_by_time ON operations (created_at);
-    CREATE INDEX IF NOT EXISTS operations_by_target ON operations (target_id, created_at);
-    CREATE TABLE IF NOT EXISTS replay (
-      key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, operation_ids TEXT NOT NULL, expires_at TEXT NOT NULL
-    ) STRICT;
-  `);
-  const history = createHistory(database);
+  const database = openDatabase(dataDir);
   removeOld(database, now);
-  markInterrupted(history, now);
+  const history = createHistory(database, now);
+  markInterrupted(database, history, now);
   return { history, replay: createReplay(database), close: () => database.close() };
 }
 
-function createHistory(database: DatabaseSync): History {
+function openDatabase(dataDir: string): DatabaseSync {
+  const path = join(dataDir, 'swarm-utils.sqlite');
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    database.exec(schema);
+    return database;
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    const message = `The database ${path} (SWARM_UTILS_DATA_DIR) can't be opened: ${detail}`;
+    throw new Error(message, { cause: error });
+  }
+}
+
+const schema = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+  CREATE TABLE IF NOT EXISTS operations (
+    id TEXT PRIMARY KEY, created_at TEXT NOT NULL, target_id TEXT NOT NULL, json TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS operations_by_time ON operations (created_at);
+  CREATE INDEX IF NOT EXISTS operations_by_target ON operations (target_id, created_at);
+  CREATE TABLE IF NOT EXISTS replay (
+    key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, operation_ids TEXT NOT NULL, expires_at TEXT NOT NULL
+  ) STRICT;
+`;
+
+function createHistory(database: DatabaseSync, now: Date): History {
+  let lastRemoval = now.getTime();
+  // Keeps the row of an operation that is known, and so the order of those of one millisecond.
   const save = database.prepare(
-    'INSERT OR REPLACE INTO operations (id, created_at, target_id, json) VALUES (?, ?, ?, ?)',
+    'INSERT INTO operations (id, created_at, target_id, json) VALUES (?, ?, ?, ?) ' +
+      'ON CONFLICT (id) DO UPDATE SET json = excluded.json',
   );
   const get = database.prepare('SELECT json FROM operations WHERE id = ?');
   const list = database.prepare('SELECT json FROM operations ORDER BY created_at DESC, rowid DESC LIMIT ?');
   const listByTarget = database.prepare(
     'SELECT json FROM operations WHERE target_id = ? ORDER BY created_at DESC, rowid DESC LIMIT ?',
   );
-  const read = (row: Record<string, unknown>) => JSON.parse(String(row.json)) as Operation;
   return {
     save(operation) {
       save.run(operation.id, operation.createdAt, operation.target.id, JSON.stringify(operation));
+      const createdAt = Date.parse(operation.createdAt);
+      if (createdAt - lastRemoval > DAY_MS) {
+        lastRemoval = createdAt;
+        removeOld(database, new Date(createdAt));
+      }
     },
     get(id) {
       const row = get.get(id);
-      return row && read(row);
+      return row && readOperation(row);
     },
     list({ limit, targetId }) {
-      return (targetId === undefined ? list.all(limit) : listByTarget.all(targetId, limit)).map(read);
+      return (targetId === undefined ? list.all(limit) : listByTarget.all(targetId, limit)).map(
+        readOperation,
+      );
     },
   };
 }
@@ -99,16 +124,21 @@ function removeOld(database: DatabaseSync, now: Date): void {
   database.prepare('DELETE FROM replay WHERE expires_at < ?').run(now.toISOString());
 }
 
-function markInterrupted(history: History, now: Date): void {
+function markInterrupted(database: DatabaseSync, history: History, now: Date): void {
   const message = 'swarm-utils ended before the operation had its verdict; the swarm may have finished it.';
-  for (const operation of history.list({ limit: -1 })) {
-    if (operation.status === 'queued' || operation.status === 'running') {
-      history.save({
-        ...operation,
-        status: 'interrupted',
-        finishedAt: now.toISOString(),
-        error: { code: 'interrupted', message },
-      });
-    }
+  const unfinished = database
+    .prepare("SELECT json FROM operations WHERE json ->> 'status' IN ('queued', 'running')")
+    .all();
+  for (const row of unfinished) {
+    history.save({
+      ...readOperation(row),
+      status: 'interrupted',
+      finishedAt: now.toISOString(),
+      error: { code: 'interrupted', message },
+    });
   }
+}
+
+function readOperation(row: Record<string, unknown>): Operation {
+  return JSON.parse(String(row.json)) as Operation;
 }
