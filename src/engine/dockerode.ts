@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
-import { formatImageReference } from '../core/image-reference.ts';
+import { formatImageReference, parseImageReference } from '../core/image-reference.ts';
 import type { RegistryCredentials } from '../core/registry-credentials.ts';
 import {
   type NodeJson,
@@ -69,13 +69,15 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
           ForceUpdate: (template.ForceUpdate ?? 0) + (change.isForce ? 1 : 0),
         },
       };
-      // Without credentials the swarm keeps those that the spec was last written with.
+      // Without credentials the swarm keeps those that the spec was last written with, whatever registry they were for.
+      const isOtherRegistry = registryOf(template.ContainerSpec?.Image) !== registryOf(change.image);
+      const authconfig = credentials === undefined && isOtherRegistry ? {} : writeCredentials(credentials);
       await call(() =>
         dial(docker, {
           method: 'POST',
           path: `/services/${serviceId}/update?`,
           options: { _query: { version: version.Index }, _body: changed },
-          authconfig: writeCredentials(credentials),
+          authconfig,
           abortSignal: abortSignal(),
         }),
       );
@@ -160,6 +162,10 @@ function readConnection({ host, tls }: EngineConnection): Docker.DockerOptions {
   ) as Docker.DockerOptions;
 }
 
+function registryOf(image: string | undefined): string | undefined {
+  return image === undefined ? undefined : parseImageReference(image)?.registry;
+}
+
 /** Undefined is right where the types of dockerode forbid it: then no X-Registry-Auth header goes out. */
 function writeCredentials(credentials: RegistryCredentials | undefined): Docker.AuthConfig {
   return (credentials && {
@@ -200,7 +206,7 @@ interface EngineRequest {
   readonly abortSignal: AbortSignal;
   readonly method?: 'GET' | 'POST';
   readonly options?: object;
-  readonly authconfig?: Docker.AuthConfig;
+  readonly authconfig?: Docker.AuthConfig | Record<string, never>;
   readonly isStream?: boolean;
 }
 

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { suite, type TestContext, test } from 'node:test';
+import { createDockerodeSwarm } from '../../src/engine/dockerode.ts';
+import type { Swarm } from '../../src/engine/swarm.ts';
+
+// What the lab can't show: what is, and what is not, in the requests to the Engine.
+
+const credentials = { registry: 'ghcr.io', username: 'robot', password: 'canary' };
+const spec = {
+  Name: 'shop',
+  Labels: { a: 'b' },
+  TaskTemplate: {
+    ContainerSpec: { Image: 'ghcr.io/acme/shop:1', Env: ['A=B'] },
+    ForceUpdate: 4,
+    Unknown: { Kept: true },
+  },
+  Mode: { Replicated: { Replicas: 2 } },
+  Future: 'kept',
+};
+
+interface Written {
+  readonly path: string;
+  readonly auth: unknown;
+  readonly body: typeof spec;
+}
+
+/** An Engine that has one service and notes how it is written. */
+async function startEngine(
+  context: TestContext,
+): Promise<{ readonly swarm: Swarm; readonly written: Written[] }> {
+  const written: Written[] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) {
+      chunks.push(chunk as Buffer);
+    }
+    response.setHeader('content-type', 'application/json');
+    if (request.method === 'GET') {
+      response.end(
+        JSON.stringify({ ID: 'abc', Version: { Index: 7 }, CreatedAt: 'x', UpdatedAt: 'x', Spec: spec }),
+      );
+      return;
+    }
+    const header = request.headers['x-registry-auth'];
+    written.push({
+      path: request.url ?? '',
+      auth:
+        header === undefined ? undefined : JSON.parse(Buffer.from(String(header), 'base64url').toString()),
+      body: JSON.parse(Buffer.concat(chunks).toString()),
+    });
+    response.end('{"Warnings":null}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { swarm: createDockerodeSwarm({ host: `tcp://127.0.0.1:${port}` }), written };
+}
+
+suite('the write of a service', () => {
+  test('changes the image and nothing else', async context => {
+    const { swarm, written } = await startEngine(context);
+    await swarm.updateServiceImage('abc', { image: 'ghcr.io/acme/shop:2', isForce: false }, credentials);
+    const [first] = written;
+    assert.match(first?.path ?? '', /\/services\/abc\/update\?version=7$/);
+    const { TaskTemplate: template } = spec;
+    assert.deepEqual(first?.body, {
+      ...spec,
+      TaskTemplate: {
+        ...template,
+        ContainerSpec: { ...template.ContainerSpec, Image: 'ghcr.io/acme/shop:2' },
+      },
+    });
+    assert.deepEqual(first?.auth, { username: 'robot', password: 'canary', serveraddress: 'ghcr.io' });
+    assert.doesNotMatch(JSON.stringify(first?.body), /canary/);
+  });
+
+  test('by force counts up', async context => {
+    const { swarm, written } = await startEngine(context);
+    await swarm.updateServiceImage('abc', { image: 'ghcr.io/acme/shop:1', isForce: true });
+    assert.equal(written[0]?.body.TaskTemplate.ForceUpdate, 5);
+  });
+
+  test('without a login keeps the one that the swarm has, within a registry', async context => {
+    const { swarm, written } = await startEngine(context);
+    await swarm.updateServiceImage('abc', { image: 'ghcr.io/acme/other:2', isForce: false });
+    assert.equal(written[0]?.auth, undefined);
+  });
+
+  test('without a login takes the one that the swarm has away, when another registry is to be asked', async context => {
+    const { swarm, written } = await startEngine(context);
+    for (const image of ['evil.test/acme/shop:1', 'nginx:1', 'ghcr.io:443/acme/shop:1']) {
+      await swarm.updateServiceImage('abc', { image, isForce: false });
+      assert.deepEqual(written.at(-1)?.auth, {}, image);
+    }
+  });
+});
