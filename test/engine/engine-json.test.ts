@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import {
+  readNode,
+  readService,
+  readTask,
+  type ServiceJson,
+  type TaskJson,
+  writeHelperSpec,
+} from '../../src/engine/engine-json.ts';
+import { taskStates } from '../../src/engine/swarm.ts';
+
+const service = {
+  ID: 'abc',
+  Version: { Index: 7 },
+  CreatedAt: '2026-11-22T12:00:00Z',
+  UpdatedAt: '2026-11-22T12:00:01Z',
+  Spec: {
+    Name: 'shop',
+    Labels: { a: 'b' },
+    TaskTemplate: { ContainerSpec: { Image: 'nginx:1' }, ForceUpdate: 3, LogDriver: { Name: 'syslog' } },
+    Mode: { Replicated: { Replicas: 2 } },
+    UpdateConfig: { FailureAction: 'rollback' },
+  },
+  UpdateStatus: { State: 'completed', StartedAt: 's', CompletedAt: 'c', Message: 'm' },
+} as const satisfies ServiceJson;
+
+const task = {
+  ID: 't',
+  ServiceID: 'abc',
+  Slot: 2,
+  NodeID: 'n',
+  CreatedAt: 'x',
+  DesiredState: 'shutdown',
+  Spec: { ContainerSpec: { Image: 'nginx:1' }, ForceUpdate: 3 },
+  Status: {
+    Timestamp: 'y',
+    State: 'failed',
+    Message: 'started',
+    Err: 'non-zero exit',
+    ContainerStatus: { ContainerID: 'c', ExitCode: 137 },
+  },
+} as const satisfies TaskJson;
+
+const specOf = (change: object): ServiceJson => ({ ...service, Spec: { ...service.Spec, ...change } });
+
+suite('a service of the Engine API', () => {
+  test('is read', () => {
+    assert.deepEqual(readService(service), {
+      id: 'abc',
+      name: 'shop',
+      labels: { a: 'b' },
+      image: 'nginx:1',
+      mode: 'replicated',
+      replicas: 2,
+      version: 7,
+      forceUpdate: 3,
+      failureAction: 'rollback',
+      logDriver: 'syslog',
+      createdAt: '2026-11-22T12:00:00Z',
+      updatedAt: '2026-11-22T12:00:01Z',
+      update: { state: 'completed', message: 'm', startedAt: 's', completedAt: 'c' },
+    });
+  });
+
+  test('may lack what is not said', () => {
+    const { UpdateStatus: _, ...silent } = service;
+    const read = readService({ ...silent, Spec: { Name: 'shop', TaskTemplate: {} } });
+    assert.deepEqual(read.labels, {});
+    assert.equal(read.image, '');
+    assert.equal(read.forceUpdate, 0);
+    assert.equal(read.failureAction, 'pause');
+    assert.ok(!('update' in read) && !('logDriver' in read));
+    assert.deepEqual(readService({ ...silent, Spec: { ...service.Spec, Labels: null } }).labels, {});
+    assert.equal(readService(specOf({ UpdateConfig: { FailureAction: '' } })).failureAction, 'pause');
+  });
+
+  test('has no update status where the Engine answers an empty one', () => {
+    for (const UpdateStatus of [{}, { State: '' }, { State: '', Message: 'x' }]) {
+      assert.ok(!('update' in readService({ ...service, UpdateStatus })));
+    }
+    assert.deepEqual(readService({ ...service, UpdateStatus: { State: 'paused' } }).update, {
+      state: 'paused',
+      message: '',
+    });
+  });
+
+  test('has a mode, and replicas where it is replicated', () => {
+    const modes = [
+      [{ Replicated: {} }, 'replicated', 1],
+      [{ Replicated: { Replicas: 0 } }, 'replicated', 0],
+      [{ Global: {} }, 'global', undefined],
+      [{ ReplicatedJob: { MaxConcurrent: 1 } }, 'replicated-job', undefined],
+      [{ GlobalJob: {} }, 'global-job', undefined],
+    ] as const;
+    for (const [Mode, mode, replicas] of modes) {
+      const read = readService(specOf({ Mode }));
+      assert.deepEqual([read.mode, read.replicas], [mode, replicas]);
+    }
+  });
+
+  test('with a state that nobody knows is refused, not guessed', () => {
+    const refusal = { name: 'SwarmError', code: 'rejected' };
+    assert.throws(() => readService({ ...service, UpdateStatus: { State: 'exploded' } }), refusal);
+    assert.throws(() => readService(specOf({ UpdateConfig: { FailureAction: 'shrug' } })), refusal);
+  });
+});
+
+suite('a task of the Engine API', () => {
+  test('is read', () => {
+    assert.deepEqual(readTask(task), {
+      id: 't',
+      serviceId: 'abc',
+      slot: 2,
+      nodeId: 'n',
+      state: 'failed',
+      desiredState: 'shutdown',
+      message: 'started',
+      error: 'non-zero exit',
+      exitCode: 137,
+      containerId: 'c',
+      image: 'nginx:1',
+      forceUpdate: 3,
+      createdAt: 'x',
+      stateAt: 'y',
+    });
+  });
+
+  test('may lack what is not there yet', () => {
+    const { Slot: _, NodeID: __, ...early } = task;
+    for (const ContainerStatus of [undefined, {}, { ContainerID: '', ExitCode: 0 }]) {
+      const read = readTask({
+        ...early,
+        Spec: {},
+        Status: { Timestamp: 'y', State: 'new', ...(ContainerStatus && { ContainerStatus }) },
+      });
+      assert.deepEqual(Object.keys(read).sort(), [
+        'createdAt',
+        'desiredState',
+        'forceUpdate',
+        'id',
+        'image',
+        'message',
+        'serviceId',
+        'state',
+        'stateAt',
+      ]);
+    }
+    assert.equal(readTask({ ...task, Slot: 0 }).slot, undefined);
+  });
+
+  test('that ended well has exit code 0, which the Engine leaves out', () => {
+    const read = readTask({
+      ...task,
+      Status: { ...task.Status, State: 'complete', ContainerStatus: { ContainerID: 'c' } },
+    });
+    assert.equal(read.exitCode, 0);
+  });
+
+  test('has any of the states of the swarm, and no other', () => {
+    for (const State of taskStates) {
+      assert.equal(readTask({ ...task, Status: { ...task.Status, State } }).state, State);
+    }
+    for (const State of ['', 'Running', 'dead', '__proto__']) {
+      assert.throws(() => readTask({ ...task, Status: { ...task.Status, State } }), { code: 'rejected' });
+      assert.throws(() => readTask({ ...task, DesiredState: State }), { code: 'rejected' });
+    }
+  });
+});
+
+suite('a node of the Engine API', () => {
+  const node = {
+    ID: 'n',
+    Spec: { Role: 'worker', Availability: 'drain', Labels: { a: 'b' } },
+    Description: { Hostname: 'h' },
+    Status: { State: 'down' },
+  };
+  test('is read', () => {
+    assert.deepEqual(readNode(node), {
+      id: 'n',
+      hostname: 'h',
+      role: 'worker',
+      state: 'down',
+      availability: 'drain',
+      labels: { a: 'b' },
+    });
+    const { Labels: _, ...bare } = node.Spec;
+    assert.deepEqual(readNode({ ...node, Spec: bare }).labels, {});
+  });
+  test('with a word that nobody knows is refused', () => {
+    for (const odd of [
+      { ...node, Spec: { ...node.Spec, Role: 'king' } },
+      { ...node, Spec: { ...node.Spec, Availability: 'maybe' } },
+      { ...node, Status: { State: 'asleep' } },
+    ]) {
+      assert.throws(() => readNode(odd), { code: 'rejected' });
+    }
+  });
+});
+
+test('a helper is a service of one task on one node that is never restarted, whose logs can be read', () => {
+  const spec = writeHelperSpec({
+    name: 'swarm-utils-exec-x',
+    image: 'docker:cli',
+    command: ['docker', 'exec', 'c', '/bin/sh', '-c', 'echo "$HOME"; {{.Node.ID}}'],
+    nodeId: 'node-1',
+    mounts: [{ type: 'bind', source: '/a', target: '/b', isReadOnly: true }],
+    timeoutMs: 1,
+  });
+  assert.deepEqual(spec, {
+    Name: 'swarm-utils-exec-x',
+    Labels: { 'swarm-utils.helper': 'true' },
+    Mode: { Replicated: { Replicas: 1 } },
+    TaskTemplate: {
+      ContainerSpec: {
+        Image: 'docker:cli',
+        Command: ['docker', 'exec', 'c', '/bin/sh', '-c', 'echo "$HOME"; {{.Node.ID}}'],
+        Labels: { 'swarm-utils.helper': 'true' },
+        Mounts: [{ Type: 'bind', Source: '/a', Target: '/b', ReadOnly: true }],
+      },
+      Placement: { Constraints: ['node.id==node-1'] },
+      RestartPolicy: { Condition: 'none', MaxAttempts: 0 },
+      LogDriver: { Name: 'json-file' },
+    },
+  });
+});
