@@ -8,7 +8,7 @@ import { isPackageEvent, matchGrant } from './match-grant.ts';
 import { type ActionRequest, actionNames, type Caller } from './operation.ts';
 import type { Target } from './target.ts';
 
-export { type DenyReason, type Finding, type Visibility, visibilityOf } from './denial.ts';
+export { type DenyReason, type Finding, visibilityOf } from './denial.ts';
 
 export type Decision =
   | { readonly allowed: true; readonly labelToken: LabelToken }

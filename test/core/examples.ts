@@ -9,10 +9,9 @@ export type Labels = Readonly<Record<string, string>>;
 
 /** The digest of nothing in particular. */
 export const digestA = `sha256:${'a'.repeat(64)}`;
-export const digestB = `sha256:${'b'.repeat(64)}`;
 
 /** Labels of `update` by their end: `github.ref` for `swarm-utils.update.github.ref`. */
-export function updateLabelsOf(labels: Labels): Labels {
+function updateLabelsOf(labels: Labels): Labels {
   return Object.fromEntries(
     Object.entries(labels).map(([key, value]) => [`swarm-utils.update.${key}`, value]),
   );
@@ -118,6 +117,6 @@ export function answer(
   return answerOf(authorize(caller, request, target));
 }
 
-export function answerOf(decision: Decision): 'allowed' | DenyReason {
+function answerOf(decision: Decision): 'allowed' | DenyReason {
   return decision.allowed ? 'allowed' : decision.reason;
 }
