@@ -41,7 +41,11 @@ export interface ServiceSpecJson {
     readonly ReplicatedJob?: object;
     readonly GlobalJob?: object;
   };
-  readonly UpdateConfig?: { readonly FailureAction?: string };
+  readonly UpdateConfig?: {
+    readonly FailureAction?: string;
+    /** Nanoseconds. */
+    readonly Monitor?: number;
+  };
 }
 
 export interface TaskJson {
@@ -72,6 +76,9 @@ export interface NodeJson {
   readonly Status: { readonly State: string };
 }
 
+/** @see https://docs.docker.com/reference/cli/docker/service/create/ `--update-monitor` */
+const DEFAULT_MONITOR_NS = 5e9;
+
 export function readService(json: ServiceJson): Service {
   const { Spec: spec } = json;
   const update = json.UpdateStatus?.State;
@@ -89,6 +96,7 @@ export function readService(json: ServiceJson): Service {
       spec.UpdateConfig?.FailureAction || 'pause',
       'failure action',
     ),
+    updateMonitorMs: (spec.UpdateConfig?.Monitor || DEFAULT_MONITOR_NS) / 1e6,
     createdAt: json.CreatedAt,
     updatedAt: json.UpdatedAt,
     ...(replicas !== undefined && { replicas }),

@@ -9,8 +9,8 @@ export interface RolloutView {
   readonly update?: UpdateStatus;
   /** Tasks that should run. */
   readonly wanted: number;
-  /** Of those, the ones that run the new spec. */
-  readonly updated: number;
+  /** Ids of those that run the new spec. */
+  readonly updated: readonly string[];
   /** Every task that should run runs the new spec. A service without tasks has converged. */
   readonly hasConverged: boolean;
   /** Tasks of the new spec for which no node was found yet. */
@@ -35,7 +35,7 @@ export async function readView(
   const isNew = (task: Task) =>
     task.image === rollout.image && (!rollout.isForce || task.forceUpdate > before.forceUpdate);
   const live = tasks.filter(task => task.desiredState === 'running' || task.desiredState === 'ready');
-  const updated = live.filter(task => isNew(task) && task.state === 'running').length;
+  const updated = live.filter(task => isNew(task) && task.state === 'running').map(({ id }) => id);
   // A global service wants a task per fitting node: which nodes fit, its tasks say.
   const wanted = service.mode === 'replicated' ? (service.replicas ?? 0) : live.length;
   // An update that was under way is no old one: the swarm forgets its status when the service is written.
@@ -49,7 +49,7 @@ export async function readView(
     ...(service.update !== undefined && !isStale && { update: service.update }),
     wanted,
     updated,
-    hasConverged: updated === wanted && live.length === wanted,
+    hasConverged: updated.length === wanted && live.length === wanted,
     unscheduled: live.filter(task => isNew(task) && isPending(task.state) && task.nodeId === undefined),
     failed: tasks
       .filter(task => isNew(task) && isTerminal(task.state) && task.error !== undefined)
@@ -60,5 +60,5 @@ export async function readView(
 /** One sentence on where it stands. */
 export function describeRollout({ wanted, updated, failed }: RolloutView): string {
   const failures = failed.length === 0 ? '' : `, ${failed.length} failed`;
-  return `${updated} of ${wanted} tasks run the new image${failures}.`;
+  return `${updated.length} of ${wanted} tasks run the new image${failures}.`;
 }

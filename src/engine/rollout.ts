@@ -53,6 +53,7 @@ export async function rollOut(world: RolloutWorld, rollout: Rollout): Promise<Ro
   }
   const { clock } = world;
   const look = () => insist(clock, () => readView(world.swarm, rollout));
+  const isSteady = createSteadiness(clock);
   let said = '';
   const ended = await poll(clock, after(clock, rollout.timeoutMs), async () => {
     const view = await look();
@@ -61,18 +62,16 @@ export async function rollOut(world: RolloutWorld, rollout: Rollout): Promise<Ro
       said = progress;
       rollout.onProgress(progress);
     }
-    const verdict = decide(world, rollout, view);
+    const verdict = decide(world, rollout, view, isSteady(view));
     return verdict && { view, verdict };
   });
-  const { view, verdict } = ended ?? {
-    view: await look(),
-    verdict: timedOut(rollout),
-  };
+  const last = ended?.view ?? (await look());
+  const { view, verdict } = ended ?? { view: last, verdict: timedOut(rollout, last) };
   if (verdict.status === 'succeeded') {
     return { status: 'succeeded', message: describeRollout(view) };
   }
   const newest = view.failed.slice(0, REPORTED_TASKS);
-  const tasks = await reportTasks(world.swarm, newest, LOG_LINES, world.redact);
+  const tasks = await reportTasks(world.swarm, newest, LOG_LINES, world.redact, view.service.logDriver);
   return { ...verdict, message: world.redact(`${verdict.message} ${describeRollout(view)}`), tasks };
 }
 
@@ -104,6 +103,25 @@ async function writeImage({ swarm, clock }: RolloutWorld, rollout: Rollout): Pro
   }
 }
 
+/**
+ * Where tasks of the new image have failed, those that run now may do so too: the swarm goes on with an update whose
+ * failure action is `continue`, calls it completed, and starts its tasks again and again.
+ * @returns whether none has failed, or the same tasks have been running as long as the swarm would watch new ones
+ */
+function createSteadiness(clock: Clock): (view: RolloutView) => boolean {
+  let tasks = '';
+  let sinceMs = 0;
+  return ({ service, updated, failed }) => {
+    const nowMs = clock.now().getTime();
+    const seen = updated.toSorted().join();
+    if (seen !== tasks) {
+      tasks = seen;
+      sinceMs = nowMs;
+    }
+    return failed.length === 0 || nowMs - sinceMs >= service.updateMonitorMs;
+  };
+}
+
 type Ending =
   | { readonly status: 'succeeded' }
   | {
@@ -117,6 +135,7 @@ function decide(
   { clock, pendingTimeoutMs }: RolloutWorld,
   rollout: Rollout,
   view: RolloutView,
+  isSteady: boolean,
 ): Ending | undefined {
   const { service, update } = view;
   switch (update?.state) {
@@ -151,7 +170,7 @@ function decide(
         `\`docker service rollback ${service.name}\`.`,
     };
   }
-  if (view.hasConverged && (update === undefined || update.state === 'completed')) {
+  if (view.hasConverged && isSteady && (update === undefined || update.state === 'completed')) {
     return { status: 'succeeded' };
   }
   const waiting = view.unscheduled.find(
@@ -168,12 +187,16 @@ function decide(
   );
 }
 
-function timedOut({ service, timeoutMs }: Rollout): Ending {
+function timedOut({ service, timeoutMs }: Rollout, { update, failed }: RolloutView): Ending {
+  const happened =
+    update?.state === 'completed' && failed.length > 0
+      ? `The swarm calls the update completed, but its tasks did not keep running within ${timeoutMs} ms.`
+      : `The swarm came to no verdict within ${timeoutMs} ms and goes on.`;
   return {
     status: 'timed_out',
     code: 'timed_out',
     message:
-      `The swarm came to no verdict within ${timeoutMs} ms and goes on. See \`docker service ps ${service.name}\`; ` +
+      `${happened} See \`docker service ps ${service.name}\`; ` +
       'the label swarm-utils.update.timeout gives an update more time.',
   };
 }

@@ -20,6 +20,8 @@ export interface Service {
   readonly update?: UpdateStatus;
   /** What the swarm does when an update fails. */
   readonly failureAction: 'pause' | 'continue' | 'rollback';
+  /** How long an update watches a new task for a failure, milliseconds. */
+  readonly updateMonitorMs: number;
   readonly logDriver?: string;
   /** ISO 8601. */
   readonly createdAt: string;

@@ -22,15 +22,25 @@ export function byNewest(timeOf: (task: Task) => string): (a: Task, b: Task) => 
  * What happened to tasks and what each printed last. What can't be read is said so in its place: a missing log must not
  * hide the verdict.
  * @param redact takes known secrets out of what the tasks printed
+ * @param logDriver of their service: with `none` the Engine answers nothing, as if they had printed nothing
  */
 export async function reportTasks(
   swarm: Swarm,
   tasks: readonly Task[],
   lines: number,
   redact: (text: string) => string,
+  logDriver?: string,
 ): Promise<readonly TaskReport[]> {
   const nodes = await listNodes(swarm);
-  return Promise.all(tasks.map(task => reportTask(swarm, task, nodes, lines, redact)));
+  const reports = await Promise.all(tasks.map(task => reportTask(swarm, task, nodes, lines, redact)));
+  return logDriver === 'none' ? reports.map(withoutLogs) : reports;
+}
+
+/** What has never run has printed nothing anywhere. */
+function withoutLogs(report: TaskReport): TaskReport {
+  return report.exitCode === undefined
+    ? report
+    : { ...report, logs: ["(the logs can't be read: the service's log driver is none)"] };
 }
 
 async function reportTask(

@@ -20,7 +20,7 @@ const service = {
     Labels: { a: 'b' },
     TaskTemplate: { ContainerSpec: { Image: 'nginx:1' }, ForceUpdate: 3, LogDriver: { Name: 'syslog' } },
     Mode: { Replicated: { Replicas: 2 } },
-    UpdateConfig: { FailureAction: 'rollback' },
+    UpdateConfig: { FailureAction: 'rollback', Monitor: 1_500_000_000 },
   },
   UpdateStatus: { State: 'completed', StartedAt: 's', CompletedAt: 'c', Message: 'm' },
 } as const satisfies ServiceJson;
@@ -56,6 +56,7 @@ suite('a service of the Engine API', () => {
       version: 7,
       forceUpdate: 3,
       failureAction: 'rollback',
+      updateMonitorMs: 1500,
       logDriver: 'syslog',
       createdAt: '2026-11-22T12:00:00Z',
       updatedAt: '2026-11-22T12:00:01Z',
@@ -70,6 +71,7 @@ suite('a service of the Engine API', () => {
     assert.equal(read.image, '');
     assert.equal(read.forceUpdate, 0);
     assert.equal(read.failureAction, 'pause');
+    assert.equal(read.updateMonitorMs, 5000);
     assert.ok(!('update' in read) && !('logDriver' in read));
     assert.deepEqual(readService({ ...silent, Spec: { ...service.Spec, Labels: null } }).labels, {});
     assert.equal(readService(specOf({ UpdateConfig: { FailureAction: '' } })).failureAction, 'pause');

@@ -125,6 +125,39 @@ suite('a rollout', () => {
     }
   });
 
+  test('whose tasks fail again and again is no success, though the swarm calls it completed while one runs', async () => {
+    const { world, service, swarm, clock, setUpdate } = setUp({ replicas: 1, failureAction: 'continue' });
+    for (let ms = 100; ms < timeoutMs; ms += 2000) {
+      clock.at(ms, () => {
+        swarm.deleteTasks(service.id);
+        const failed = {
+          state: 'failed',
+          desiredState: 'shutdown',
+          error: 'task: non-zero exit (1)',
+        } as const;
+        swarm.addTask({ serviceId: service.id, slot: 1, image: newImage, ...failed });
+        swarm.addTask({ serviceId: service.id, slot: 1, image: newImage });
+        setUpdate('completed');
+      });
+    }
+    const outcome = await run(world, service);
+    assert.equal(outcome.status, 'timed_out');
+    assert.match(outcome.message, /calls the update completed, but its tasks did not keep running/);
+  });
+
+  test('whose task failed once succeeds when the next one has run as long as the swarm watches new ones', async () => {
+    const { world, service, swarm, clock, setUpdate } = setUp({ replicas: 1, updateMonitorMs: 3000 });
+    clock.at(1000, () => {
+      swarm.deleteTasks(service.id);
+      const failed = { state: 'failed', desiredState: 'shutdown', error: 'task: non-zero exit (1)' } as const;
+      swarm.addTask({ serviceId: service.id, slot: 1, image: newImage, ...failed });
+      swarm.addTask({ serviceId: service.id, slot: 1, image: newImage });
+      setUpdate('completed');
+    });
+    assert.equal((await run(world, service)).status, 'succeeded');
+    assert.ok(clock.elapsedMs >= 4000 && clock.elapsedMs < 4500, `${clock.elapsedMs}`);
+  });
+
   test('waits for old tasks to go', async () => {
     const { world, service, swarm, clock, setUpdate } = setUp({ replicas: 1 });
     clock.at(10, () => {
@@ -328,6 +361,25 @@ suite('a rollout that fails', () => {
     );
     assert.deepEqual(outcome.tasks[0]?.logs, ['started', 'password is [redacted]']);
     assert.match(outcome.message, /5 failed/);
+  });
+
+  test('says where the log driver keeps what its tasks printed from being read', async () => {
+    const { world, service, swarm, clock, setUpdate } = setUp({ replicas: 1, logDriver: 'none' });
+    clock.at(100, () => {
+      const failed = { state: 'failed', desiredState: 'shutdown', error: 'task: non-zero exit (1)' } as const;
+      swarm.addTask({
+        serviceId: service.id,
+        slot: 1,
+        image: newImage,
+        containerId: 'c',
+        exitCode: 1,
+        ...failed,
+      });
+    });
+    clock.at(200, () => setUpdate('paused'));
+    const outcome = await run(world, service);
+    assert.ok(outcome.status === 'failed');
+    assert.deepEqual(outcome.tasks[0]?.logs, ["(the logs can't be read: the service's log driver is none)"]);
   });
 
   test('keeps its verdict when neither logs nor nodes can be read', async () => {
