@@ -10,7 +10,7 @@ import { openStage, type Stage } from './stage.ts';
 export const serviceToken = 'token-of-the-service-9c1d';
 
 /** Short enough for tests to wait for them, long enough for two busy processors. */
-export const quickTimeouts = {
+const quickTimeouts = {
   SWARM_UTILS_UPDATE_SERVICE_TIMEOUT: '20000',
   SWARM_UTILS_PENDING_SERVICE_TIMEOUT: '6000',
   SWARM_UTILS_EXTRA_TIMEOUT: '1000',
