@@ -23,6 +23,8 @@ export interface EngineConnection {
   readonly requestTimeoutMs?: number;
 }
 
+/** Who asks whether this is ready asks again in a few seconds. */
+const CHECK_TIMEOUT_MS = 4000;
 const LOGS_TIMEOUT_MS = 5000;
 const MAX_LOG_BYTES = 256 * 1024;
 
@@ -43,7 +45,8 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
 
   return {
     async checkManager() {
-      await call(() => docker.listNodes({ abortSignal: abortSignal() }));
+      const timeoutMs = Math.min(requestTimeoutMs, CHECK_TIMEOUT_MS);
+      await call(() => docker.listNodes({ abortSignal: AbortSignal.timeout(timeoutMs) }));
     },
 
     async findService(name) {
