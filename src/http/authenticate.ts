@@ -1,10 +1,13 @@
 import type { Request } from 'express';
 import type { TokenVerifier, VerifiedToken } from '../../providers/provider.ts';
 import { RequestError } from '../core/errors.ts';
+import { formatImageReference, type ImageReference } from '../core/image-reference.ts';
 import type { Caller } from '../core/operation.ts';
 import { PlainToken, type TokenSecret } from '../core/plain-token.ts';
 
 const MAX_CREDENTIAL_LENGTH = 16 * 1024;
+/** Shorter ones may stand in an innocent name. */
+const MIN_MISPLACED_LENGTH = 16;
 const BEARER = /^bearer +(\S+) *$/i;
 const JWT = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
@@ -14,7 +17,13 @@ export interface Authenticated {
   readonly token?: Pick<VerifiedToken, 'replayKey' | 'expiresAt'>;
 }
 
-export type Authenticate = (request: Request, bodyToken?: string) => Promise<Authenticated>;
+/** What of a body matters here: the token, as the seed has it, and what a token may have been mixed up with. */
+export interface BodyFields {
+  readonly token?: string | undefined;
+  readonly image?: ImageReference | undefined;
+}
+
+export type Authenticate = (request: Request, body?: BodyFields) => Promise<Authenticated>;
 
 /**
  * Finds out who asks, by `Authorization: Bearer` or the `token` of the body. A plain token that is no admin's becomes
@@ -27,8 +36,9 @@ export function createAuthenticate(options: {
   readonly adminTokens: readonly TokenSecret[];
 }): Authenticate {
   const { tokens, adminTokens } = options;
-  return async (request, bodyToken) => {
-    const credential = readCredential(request, bodyToken);
+  return async (request, body = {}) => {
+    const credential = readCredential(request, body.token);
+    refuseMisplaced(credential, body.image);
     if (tokens !== undefined && isJwt(credential)) {
       const { identities, replayKey, expiresAt } = await tokens.verifyToken(credential);
       return { caller: { kind: 'workload', identities }, token: { replayKey, expiresAt } };
@@ -55,6 +65,16 @@ function readCredential(request: Request, bodyToken: string | undefined): string
     throw new RequestError('unauthorized', 'the credential is longer than 16 KiB');
   }
   return credential;
+}
+
+/** An image is kept, logged and sent to a registry: a credential in it would be, too. */
+function refuseMisplaced(credential: string, image: ImageReference | undefined): void {
+  const text = image === undefined ? '' : formatImageReference(image).toLowerCase();
+  if (credential.length >= MIN_MISPLACED_LENGTH && text.includes(credential.toLowerCase())) {
+    throw new RequestError('malformed', 'The request has wrong fields.', {
+      details: ['image: has the credential in it'],
+    });
+  }
 }
 
 /** Other schemes are left to the proxies in front that they are for. */

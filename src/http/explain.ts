@@ -45,7 +45,7 @@ export function createExplain(options: {
   const { access, authenticate, tokens } = options;
   return async (request, response) => {
     const body = readFields(explainBody, readJson(request.body));
-    const { caller } = await authenticate(request, body.token);
+    const { caller } = await authenticate(request, body);
     if ((body.claims !== undefined || body.delivery !== undefined) && caller.kind !== 'admin') {
       throw await access.refuse(caller);
     }

@@ -37,7 +37,7 @@ export function createUpdateService(options: {
   const { access, authenticate, startOnce, operations, heartbeatMs } = options;
   return async (request, response) => {
     const body = readFields(updateBody, readJson(request.body));
-    const { caller, token } = await authenticate(request, body.token);
+    const { caller, token } = await authenticate(request, body);
     const update = updateRequestOf(body);
     const target = await access.findTarget(caller, body.serviceName);
     const decision = authorize(caller, update, target);

@@ -53,6 +53,30 @@ test('two different credentials are malformed, and nothing runs', async context 
   assert.equal(operations.starts.length, 0);
 });
 
+test('a credential that was mixed up with the image is malformed, and not repeated or kept', async context => {
+  const { update, ask, operations, swarm, logged } = await startServer(context);
+  const any = { 'swarm-utils.update.enable': 'true', 'swarm-utils.update.image-allow': '*' };
+  swarm.changeService('shop-id', { labels: { ...any, 'swarm-utils.update.token': shopToken } });
+  for (const image of [shopToken, `registry.test/${shopToken}:1`, `registry.test/acme/shop:${shopToken}`]) {
+    for (const answer of [
+      await update({ serviceName: 'shop', image, token: shopToken }),
+      await update(
+        { serviceName: 'shop', image: image.replace(shopToken, adminToken) },
+        { token: adminToken },
+      ),
+      await ask('/api/explain', {
+        body: { action: 'update', serviceName: 'shop', image },
+        token: shopToken,
+      }),
+    ]) {
+      assert.equal(answer.status, 400);
+      assert.deepEqual(answer.json.error.details, ['image: has the credential in it']);
+    }
+  }
+  assert.equal(operations.starts.length, 0);
+  assert.doesNotMatch(logged(), /canary-/);
+});
+
 test('a JWT is a plain token where no OIDC is configured', async context => {
   const jwt = fakeJwt({ jti: '1' });
   const { update, swarm } = await startServer(context, { providers: { webhooks: new Map() } });
