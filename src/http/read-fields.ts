@@ -6,6 +6,7 @@ const MAX_DETAILS = 20;
 const MAX_SERVICE_NAME = 63;
 // What swarmkit takes for the name of a service, and the dots that older versions took.
 const SERVICE_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
+const FIELD_NAME = /^(?:[A-Za-z][A-Za-z0-9_]{0,23}|[0-9]{1,4})$/;
 
 /** The exact name of a service. Whether it exists is another question. */
 export const serviceNameField = z
@@ -61,16 +62,16 @@ export function readFields<T extends z.ZodType>(schema: T, input: unknown): z.ou
 
 function describe(issue: z.core.$ZodIssue): readonly string[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map(key => `${[...issue.path, key].map(shorten).join('.')}: is unknown`);
+    return issue.keys.map(key => `${[...issue.path, key].map(showName).join('.')}: is unknown`);
   }
   if (issue.path.length === 0) {
     return ['The body must be a JSON object.'];
   }
-  return [`${issue.path.map(shorten).join('.')}: ${issue.message}`];
+  return [`${issue.path.map(showName).join('.')}: ${issue.message}`];
 }
 
-/** Names of fields come from the caller: no more of them than helps. */
-function shorten(name: PropertyKey): string {
+/** Names of fields come from the caller, who may have mixed up name and value: only what looks like a name is repeated. */
+function showName(name: PropertyKey): string {
   const text = String(name);
-  return text.length > 64 ? `${text.slice(0, 64)}…` : text;
+  return FIELD_NAME.test(text) ? text : '(no name of a field)';
 }

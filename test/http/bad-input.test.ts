@@ -23,6 +23,11 @@ const wrongBodies: readonly (readonly [string, object, readonly RegExp[]])[] = [
   ['a number for force', { serviceName: 'shop', isForce: 1 }, [/^isForce: must be true or false$/]],
   ['a word for force', { serviceName: 'shop', isForce: 'yes' }, [/^isForce: /]],
   ['a number for the token', { serviceName: 'shop', token: 1 }, [/^token: must be a string$/]],
+  [
+    'a value in place of a name',
+    { serviceName: 'shop', 'canary-in-place-of-a-name': 'x' },
+    [/^\(no name of a field\): is unknown$/],
+  ],
   ['an unknown field', { serviceName: 'shop', servicename: 'x' }, [/^servicename: is unknown$/]],
   [
     'everything wrong at once',
