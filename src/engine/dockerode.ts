@@ -120,6 +120,7 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
       const read = await readStream(docker, `/tasks/${taskId}/logs?`, {
         stdout: true,
         stderr: true,
+        timestamps: true,
         tail: lines,
       });
       return readLogLines(read).slice(-lines);

@@ -15,7 +15,7 @@ export interface RolloutView {
   readonly hasConverged: boolean;
   /** Tasks of the new spec for which no node was found yet. */
   readonly unscheduled: readonly Task[];
-  /** Tasks of the new spec that ended with an error, newest first. */
+  /** Tasks of the new spec that ended of themselves, newest first. */
   readonly failed: readonly Task[];
 }
 
@@ -51,10 +51,16 @@ export async function readView(
     updated,
     hasConverged: updated.length === wanted && live.length === wanted,
     unscheduled: live.filter(task => isNew(task) && isPending(task.state) && task.nodeId === undefined),
-    failed: tasks
-      .filter(task => isNew(task) && isTerminal(task.state) && task.error !== undefined)
-      .sort(byNewest(task => task.stateAt)),
+    failed: tasks.filter(task => isNew(task) && hasEndedItself(task)).sort(byNewest(task => task.stateAt)),
   };
+}
+
+/**
+ * A service's task is to run. One that is `complete` ended too, with exit code 0; so do those that get no healthier and
+ * take their end politely. What the swarm stopped for its own reasons is `shutdown`, with no error.
+ */
+function hasEndedItself({ state, error }: Task): boolean {
+  return isTerminal(state) && (error !== undefined || state === 'complete');
 }
 
 /** One sentence on where it stands. */

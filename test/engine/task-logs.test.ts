@@ -24,6 +24,16 @@ suite('the log stream of the Engine', () => {
     ]);
   });
 
+  test('is put into the order of its timestamps, which are taken out', () => {
+    const lines = read(
+      frame(1, '2026-11-22T09:46:57.100000000Z starts\n'),
+      frame(1, '2026-11-22T09:46:57.300000000Z ends\n'),
+      frame(2, '2026-11-22T09:46:57.2Z 2026-11-22 is a bad day\n'),
+    );
+    assert.deepEqual(lines, ['starts', '2026-11-22 is a bad day', 'ends']);
+    assert.deepEqual(read(Buffer.from('2026-11-22T09:46:57.1Z on a terminal\r\n')), ['on a terminal']);
+  });
+
   test('may split a line, or a character, between frames', () => {
     const euro = Buffer.from('€');
     assert.deepEqual(
