@@ -25,12 +25,12 @@ const VERDICT_TIMEOUT_MS = 30_000;
 
 export async function openStage(
   environment: Readonly<Record<string, string>> = {},
-  options: DeployOptions = {},
+  options: DeployOptions | ((lab: Lab) => DeployOptions) = {},
 ): Promise<Stage> {
   const instance = Number(process.env.SWARM_UTILS_LAB_INSTANCE ?? '1');
   const lab = await startLab({ instance, nodes: 3, managers: 1 });
   await lab.reset();
-  const deployment = await deploy(lab, environment, options);
+  const deployment = await deploy(lab, environment, typeof options === 'function' ? options(lab) : options);
   const { api, secrets } = deployment;
   const engine = lab.manager.engine();
 
