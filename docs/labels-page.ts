@@ -24,7 +24,7 @@ how. Labels of its containers say nothing. Whoever can write the labels of a ser
 
 Everything under \`${labelPrefix}\` that is not listed here, or has a bad value, is a **fault**: it stands in the log and in
 \`GET /api/services/<name>\`, and any fault under \`${labelPrefix}update.\` stops updates of the service (422) until it is mended.
-A fault inside one provider's grant makes that grant void, and nothing else.
+A fault inside one provider's grant makes that grant void, and nothing else. A misspelt action (\`udpate\`) stops every action.
 
 The labels of \`clean\`, \`backup\` and \`restore\` are known and checked, and do nothing in this version.
 
@@ -60,7 +60,8 @@ the ref is protected, \`SWARM_UTILS_GITLAB_API_TOKEN\` lets swarm-utils ask GitL
 ## Update: what
 ${labelTable([what.imageAllow, what.image])}
 
-- \`image-allow\`: a digest that comes with a tag must be the tag's own where only a tag pattern permits the image.
+- \`image-allow\`: a \`*\` stands for anything, so \`ghcr.io/acme*\` permits \`ghcr.io/acme-evil/x\`: write \`ghcr.io/acme/*\`.
+- A digest that comes with a tag must be the tag's own where only a tag pattern permits the image.
 - \`image\`: \`{sha}\`, \`{short_sha}\` (7 digits on GitHub, 8 on GitLab), \`{tag}\` and \`{branch}\` are filled from the event; an event that lacks
   one of them starts nothing.
 

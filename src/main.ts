@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { createProviders } from '../providers/index.ts';
 import type { Providers } from '../providers/provider.ts';
@@ -8,6 +9,7 @@ import { systemClock } from './engine/clock.ts';
 import { createDockerodeSwarm } from './engine/dockerode.ts';
 import { createLabelWatch } from './engine/label-watch.ts';
 import { createOperations } from './engine/operations.ts';
+import { createOwnServiceCheck } from './engine/own-service.ts';
 import { openStore } from './engine/store.ts';
 import { closeServer, listen, stopOnSignal } from './graceful-stop.ts';
 import { createHttpServer, type HttpOptions } from './http/app.ts';
@@ -76,7 +78,13 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
   const swarm = createDockerodeSwarm(config.docker);
   const store = openStore(config.dataDir, systemClock.now());
   const operations = createOperations({
-    world: { swarm, clock: systemClock, settings: config.engine, redact },
+    world: {
+      swarm,
+      clock: systemClock,
+      settings: config.engine,
+      isOwnService: createOwnServiceCheck(swarm, hostname()),
+      redact,
+    },
     history: store.history,
     onFinished: operation => logFinished(log, operation),
     onInternalError: (error, { id }) =>

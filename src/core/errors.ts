@@ -19,6 +19,7 @@ export type OperationErrorCode =
   | 'busy'
   | 'not_authorized_any_more'
   | 'target_gone'
+  | 'own_service'
   | 'unsupported_mode'
   | 'registry_credentials_missing'
   | 'registry_unauthorized'

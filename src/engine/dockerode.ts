@@ -126,6 +126,13 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
       return readLogLines(read).slice(-lines);
     },
 
+    async serviceOfContainer(containerId) {
+      const container = await unlessGone(() =>
+        call(() => docker.getContainer(containerId).inspect({ abortSignal: abortSignal() })),
+      );
+      return container?.Config.Labels['com.docker.swarm.service.id'];
+    },
+
     async listNodes() {
       const found = await call(() => docker.listNodes({ abortSignal: abortSignal() }));
       return (found as unknown as NodeJson[]).map(readNode);

@@ -2,6 +2,9 @@ import { OperationError } from '../core/errors.ts';
 import type { Service, Swarm, Task, UpdateStatus } from './swarm.ts';
 import { byNewest, isPending, isTerminal } from './task-report.ts';
 
+/** Longer than the swarm waits, by default, before it starts a failed task again. */
+const RECENT_MS = 30_000;
+
 /** Where a rollout stands. */
 export interface RolloutView {
   readonly service: Service;
@@ -61,6 +64,14 @@ export async function readView(
  */
 function hasEndedItself({ state, error }: Task): boolean {
   return isTerminal(state) && (error !== undefined || state === 'complete');
+}
+
+/**
+ * Whether a service that nobody updates runs its image as it should: in every task, and without tasks of it that ended
+ * a moment ago, since those that crash again and again run in between.
+ */
+export function runsSteadily({ hasConverged, failed }: RolloutView, now: Date): boolean {
+  return hasConverged && failed.every(task => now.getTime() - Date.parse(task.stateAt) > RECENT_MS);
 }
 
 /** One sentence on where it stands. */

@@ -44,6 +44,12 @@ async function prepare(world: EngineWorld, content: LabelTokenContent) {
   if (service === undefined) {
     throw new OperationError('target_gone', 'Somebody removed the service before its turn came.');
   }
+  if (await world.isOwnService(service.id)) {
+    throw new OperationError(
+      'own_service',
+      'This is the service of swarm-utils itself, which would wait for its own end. Deploy its stack file anew instead.',
+    );
+  }
   const target = serviceTarget(service);
   const decision = authorize(content.caller, content.request, target);
   if (!decision.allowed) {

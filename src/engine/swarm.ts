@@ -135,6 +135,9 @@ export interface Swarm {
    */
   taskLogs(taskId: string, lines: number): Promise<readonly string[]>;
 
+  /** The id of the service that a container of this Engine is a task of; undefined when it is none. */
+  serviceOfContainer(containerId: string): Promise<string | undefined>;
+
   listNodes(): Promise<readonly Node[]>;
 
   /**

@@ -9,6 +9,7 @@ export const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
   helper_busy: 409,
   not_authorized_any_more: 424,
   target_gone: 424,
+  own_service: 424,
   unsupported_mode: 424,
   registry_credentials_missing: 424,
   registry_unauthorized: 424,

@@ -54,6 +54,26 @@ suite('the image of an update', () => {
     assert.deepEqual(calls, [image('registry.test/acme/shop:1')]);
   });
 
+  test('is rolled out although it is the same where its tasks do not run, or end again and again', async () => {
+    const pending = createWorld();
+    const isStarting = { serviceId: 'shop-id', slot: 3, state: 'starting', image: oldImage } as const;
+    pending.swarm.before('listTasks', () => pending.swarm.addTask({ ...isStarting, id: 'starting' }));
+    assert.equal((await resolve({}, {}, pending)).outcome.verdict, undefined);
+
+    const crashing = createWorld();
+    const ended = {
+      desiredState: 'shutdown',
+      state: 'failed',
+      error: 'task: non-zero exit (1)',
+      image: oldImage,
+    } as const;
+    crashing.swarm.before('listTasks', () => {
+      const stateAt = crashing.clock.now().toISOString();
+      crashing.swarm.addTask({ ...ended, serviceId: 'shop-id', id: 'crashed', stateAt });
+    });
+    assert.equal((await resolve({}, {}, crashing)).outcome.verdict, undefined);
+  });
+
   test('stays what it is where the running one has a digest and no tag', async () => {
     const { outcome, resolved } = await resolve({}, { image: `registry.test/acme/shop@${oldDigest}` });
     assert.equal(resolved?.pinned, `registry.test/acme/shop@${oldDigest}`);

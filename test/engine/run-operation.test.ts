@@ -14,6 +14,7 @@ import {
   newImage,
   oldDigest,
   oldImage,
+  ownServiceId,
   secret,
   type TestWorld,
 } from './world.ts';
@@ -54,6 +55,14 @@ suite('an update', () => {
       'rollout skipped',
       'exec-post skipped',
     ]);
+    assert.equal(world.swarm.callsOf('updateServiceImage').length, 0);
+  });
+
+  test('of the service that swarm-utils itself runs as is refused', async () => {
+    const world = createWorld();
+    const { end, reports } = await run(world, addShop(world, { id: ownServiceId }));
+    assert.equal(end.error?.code, 'own_service');
+    assert.deepEqual(reports, []);
     assert.equal(world.swarm.callsOf('updateServiceImage').length, 0);
   });
 

@@ -14,6 +14,8 @@ import type { Service, Task } from '../../src/engine/swarm.ts';
 import { createFakeSwarm, type FakeSwarm } from '../fixtures/fake-swarm.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
+/** Of the service that swarm-utils runs as, if it were one. */
+export const ownServiceId = 'swarm-utils-id';
 export const secret = 'canary-secret';
 export const oldDigest = `sha256:${'1'.repeat(64)}`;
 export const newDigest = `sha256:${'2'.repeat(64)}`;
@@ -37,6 +39,7 @@ export function createWorld(settings: Partial<EngineSettings> = {}): TestWorld {
   return {
     clock,
     swarm,
+    isOwnService: async serviceId => serviceId === ownServiceId,
     redact: text => text.replaceAll(secret, '[redacted]'),
     settings: {
       helperImage: 'docker:25.0.5-cli-alpine3.20',

@@ -6,8 +6,9 @@ import {
 } from '../../core/image-reference.ts';
 import { findRegistryCredentials, type RegistryCredentials } from '../../core/registry-credentials.ts';
 import type { Work } from '../../core/step.ts';
+import { readView, runsSteadily } from '../rollout-view.ts';
 import type { Service, Swarm } from '../swarm.ts';
-import type { StepExecutor } from './step-executor.ts';
+import type { EngineWorld, StepExecutor } from './step-executor.ts';
 
 /** Finds the digest of the image, and whether there is anything to do. */
 export const resolveImage: StepExecutor<Work & { kind: 'resolve-image' }> = async (context, { work }) => {
@@ -36,7 +37,7 @@ export const resolveImage: StepExecutor<Work & { kind: 'resolve-image' }> = asyn
     running.repository === wanted.repository;
   context.resolved = { pinned, credentials, isForce: work.isForce || (isSame && isStuck(service)) };
   const image = { from: service.image, to: pinned, digest };
-  return isSame && !work.isForce && isSettled(service)
+  return isSame && !work.isForce && (await isSettled(world, service))
     ? { status: 'succeeded', message: `The service runs ${digest} already.`, image, verdict: 'unchanged' }
     : { status: 'succeeded', message: `${formatImageReference(wanted)} is ${digest}.`, image };
 };
@@ -77,9 +78,13 @@ function withoutDigest(running: ImageReference | undefined): ImageReference | un
   return tagged;
 }
 
-/** Nothing is going on: that the digest is the same means that it runs. */
-function isSettled({ update }: Service): boolean {
-  return update === undefined || update.state === 'completed' || update.state === 'rollback_completed';
+/** Nothing is going on, and the service runs well: that the digest is the same means that there is nothing to do. */
+async function isSettled({ swarm, clock }: EngineWorld, service: Service): Promise<boolean> {
+  const { update, image } = service;
+  if (update !== undefined && update.state !== 'completed' && update.state !== 'rollback_completed') {
+    return false;
+  }
+  return runsSteadily(await readView(swarm, { service, image, isForce: false }), clock.now());
 }
 
 /** The swarm has given up half-way: writing the same image again would change nothing. */

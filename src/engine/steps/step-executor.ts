@@ -5,6 +5,7 @@ import type { RegistryCredentials } from '../../core/registry-credentials.ts';
 import type { Step, Work } from '../../core/step.ts';
 import type { ServiceTarget } from '../../core/target.ts';
 import type { Clock } from '../clock.ts';
+import type { OwnServiceCheck } from '../own-service.ts';
 import type { Service, Swarm } from '../swarm.ts';
 
 /** What the engine needs of the outside, for every action. */
@@ -12,6 +13,7 @@ export interface EngineWorld {
   readonly swarm: Swarm;
   readonly clock: Clock;
   readonly settings: EngineSettings;
+  readonly isOwnService: OwnServiceCheck;
   /** Takes known secrets out of a text. */
   readonly redact: (text: string) => string;
 }
