@@ -1,70 +1,98 @@
-import { createServer, type Server } from 'node:http';
-import express, { type Express, type RequestHandler } from 'express';
-import helmet, { type HelmetOptions } from 'helmet';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import express, {
+  type Express,
+  type NextFunction,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import { RequestError } from '../core/errors.ts';
 import { createAccess } from './access.ts';
 import { createAuthenticate } from './authenticate.ts';
-import { createErrorHandler } from './error-handler.ts';
+import { createClientAddress } from './client-address.ts';
+import { type AnswerError, createAnswerError } from './error-handler.ts';
 import { TransportError } from './errors.ts';
 import { createExplain } from './explain.ts';
 import { createFailureLimit } from './failure-limit.ts';
-import { checkHeaders } from './headers.ts';
+import { readHeaders } from './headers.ts';
 import { createHealth } from './health.ts';
 import { createOperationRoutes } from './operation-routes.ts';
 import type { HttpOptions } from './options.ts';
-import { jsonBody, webhookBody } from './read-body.ts';
+import { createWebhookBodyReader, jsonBody } from './read-body.ts';
 import { type Route, routes, webhookRoute } from './routes.ts';
 import { harden, serverLimits } from './server-limits.ts';
 import { createServiceRoutes } from './service-routes.ts';
 import { createStartOnce, type StartOnce } from './start-once.ts';
 import { createUpdateService } from './update-service.ts';
-import { createWebhookReceiver } from './webhooks.ts';
+import { createWebhookTargets } from './webhook-targets.ts';
+import { createWebhookReceiver, type WebhookReceiver } from './webhooks.ts';
 
 export type { HttpOptions };
-
-// Answers are data, never a page. Whether there is TLS is for the proxy in front to know, and to say.
-const securityHeaders: HelmetOptions = {
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
-  },
-  strictTransportSecurity: false,
-};
 
 /**
  * A server for everything, for the API or for the webhooks; each answers `/healthz` and `/readyz`. It does not listen
  * yet.
  */
 export function createHttpServer(options: HttpOptions): Server {
-  const app = createApp(options);
-  const server = createServer(serverLimits, app);
+  const app = createApp(options.trustProxy);
+  const answerError = createAnswerError({
+    log: options.log,
+    countFailure: createFailureLimit(options.authFailureLimit),
+    addressOf: createClientAddress(app),
+  });
+  const startOnce = createStartOnce(options);
+  const receivers = options.routes === 'api' ? new Map() : createReceivers(options, startOnce, answerError);
+  addRoutes(app, options, startOnce, receivers, answerError);
+  const listener = webhooksFirst(receivers, app);
+  const server = createServer(serverLimits, listener);
   harden(server);
   // An unknown expectation is no reason for an answer in another form.
-  server.on('checkExpectation', app);
+  server.on('checkExpectation', listener);
   return server;
 }
 
-function createApp(options: HttpOptions): Express {
+/**
+ * Webhooks come by the thousand, so the router need not look for those whose URL is just the one that was configured.
+ * Whatever else leads to a webhook's route, and every other method, is the router's.
+ */
+function webhooksFirst(receivers: ReadonlyMap<string, WebhookReceiver>, app: Express): RequestListener {
+  return (request, response) => {
+    const receive = request.method === 'POST' ? receivers.get(request.url ?? '') : undefined;
+    if (receive === undefined) {
+      app(request, response);
+    } else {
+      // It answers every error itself. Should even that fail, there is nothing left to say.
+      receive(request, response).catch(() => response.destroy());
+    }
+  };
+}
+
+function createApp(trustProxy: HttpOptions['trustProxy']): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   // Should this file's own error handler fail, Express answers without a stack.
   app.set('env', 'production');
   app.enable('case sensitive routing');
-  app.set('trust proxy', options.trustProxy);
+  app.set('trust proxy', trustProxy);
   app.set('query parser', 'simple');
-  app.use(helmet(securityHeaders));
-  app.use((request, response, next) => {
-    response.locals.receivedAt = options.now();
-    response.set('Cache-Control', 'no-store');
-    checkHeaders(request);
+  return app;
+}
+
+function addRoutes(
+  app: Express,
+  options: HttpOptions,
+  startOnce: StartOnce,
+  receivers: ReadonlyMap<string, WebhookReceiver>,
+  answerError: AnswerError,
+): void {
+  app.use((request, _response, next) => {
+    readHeaders(request);
     next();
   });
   addHealth(app, options);
-  const startOnce = createStartOnce(options);
-  // First those that come in the greatest numbers.
-  if (options.routes !== 'api') {
-    addWebhooks(app, options, startOnce);
+  for (const [path, receive] of receivers) {
+    addRoute(app, { method: 'POST', path }, receive);
   }
   if (options.routes !== 'webhooks') {
     addApi(app, options, startOnce);
@@ -72,9 +100,10 @@ function createApp(options: HttpOptions): Express {
   app.use(() => {
     throw new RequestError('not_found', 'There is no such route.');
   });
-  const countFailure = createFailureLimit(options.authFailureLimit);
-  app.use(createErrorHandler({ log: options.log, countFailure }));
-  return app;
+  // Express knows an error handler by its four parameters.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) =>
+    answerError(error, request, response, routeOf(request)),
+  );
 }
 
 function addHealth(app: Express, options: HttpOptions): void {
@@ -100,21 +129,42 @@ function addApi(app: Express, options: HttpOptions, startOnce: StartOnce): void 
   addRoute(app, routes.service, services.one);
 }
 
-/** A provider that is not configured has no route, and so is answered as one that does not exist. */
-function addWebhooks(app: Express, options: HttpOptions, startOnce: StartOnce): void {
+/**
+ * What receives the webhooks of each provider, by path. A provider that is not configured has none, and so is answered
+ * as one that does not exist.
+ */
+function createReceivers(
+  options: HttpOptions,
+  startOnce: StartOnce,
+  answerError: AnswerError,
+): ReadonlyMap<string, WebhookReceiver> {
   const { providers, webhookDeadlineMs: deadlineMs = 9_000 } = options;
-  const body = webhookBody();
-  for (const [name, verifier] of providers.webhooks) {
-    const receive = createWebhookReceiver({ ...options, verifier, startOnce, deadlineMs });
-    addRoute(app, webhookRoute(name), body, receive);
-  }
+  const readBody = createWebhookBodyReader();
+  const targets = createWebhookTargets(options.swarm);
+  const shared = { ...options, startOnce, answerError, readBody, targets, deadlineMs };
+  return new Map(
+    [...providers.webhooks].map(([name, verifier]) => {
+      const { method, path } = webhookRoute(name);
+      return [path, createWebhookReceiver({ ...shared, verifier, route: `${method} ${path}` })];
+    }),
+  );
 }
 
-function addRoute(app: Express, { method, path }: Route, ...handlers: RequestHandler[]): void {
+function addRoute(
+  app: Express,
+  { method, path }: Pick<Route, 'method' | 'path'>,
+  ...handlers: RequestHandler[]
+): void {
   const route = app.route(path);
   const allowed = method === 'GET' ? 'GET, HEAD' : 'POST';
   (method === 'GET' ? route.get(...handlers) : route.post(...handlers)).all((_request, response) => {
     response.set('Allow', allowed);
     throw new TransportError('method_not_allowed', `Only ${allowed} can be used here.`);
   });
+}
+
+/** The route's pattern; the path itself may hold anything. */
+function routeOf(request: Request): string {
+  const pattern: unknown = request.route?.path;
+  return `${request.method} ${typeof pattern === 'string' ? pattern : '-'}`;
 }

@@ -1,75 +1,85 @@
 import { randomUUID } from 'node:crypto';
-import type { NextFunction, Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { answerForError, type ErrorAnswer, errorAnswer } from './errors.ts';
-import type { FailureVerdict } from './failure-limit.ts';
+import type { CountFailure } from './failure-limit.ts';
 import { sendJson } from './send-json.ts';
 
 /** A client that was told to come back is asked to wait this long. */
 const RETRY_AFTER_SECONDS = 5;
 
-/** Turns whatever was thrown into one of the uniform answers, and logs what the answer does not say. */
-export function createErrorHandler(options: {
+/**
+ * Answers whatever was thrown with one of the uniform answers, and logs what the answer does not say.
+ * @param route the route's pattern, for the log; the path itself may hold anything
+ */
+export type AnswerError = (
+  error: unknown,
+  request: IncomingMessage,
+  response: ServerResponse,
+  route: string,
+) => Promise<void>;
+
+/** An answer and its headers besides those of every answer. */
+type Refusal = ErrorAnswer & { readonly headers?: Readonly<Record<string, string>> };
+
+export function createAnswerError(options: {
   readonly log: Logger;
-  countFailure(request: Request, response: Response): Promise<FailureVerdict>;
-}) {
-  const { log, countFailure } = options;
+  readonly countFailure: CountFailure;
+  /** The client's, behind proxies too. */
+  addressOf(request: IncomingMessage): string;
+}): AnswerError {
+  const { log, countFailure, addressOf } = options;
 
   /** @returns the answer for a refused credential, which depends on how many there were */
-  async function refuseCredential(
-    error: unknown,
-    request: Request,
-    response: Response,
-  ): Promise<ErrorAnswer> {
-    const verdict = await countFailure(request, response);
-    const entry = { route: routeOf(request), address: request.ip };
+  async function refuseCredential(error: unknown, address: string, route: string): Promise<Refusal> {
+    const verdict = await countFailure(address);
     if (!verdict.isOverLimit) {
-      log.warn({ event: 'access.refused', ...entry, reason: reasonOf(error) }, 'a credential was refused');
-      response.set('WWW-Authenticate', 'Bearer');
-      return errorAnswer('unauthorized');
+      log.warn(
+        { event: 'access.refused', route, address, reason: reasonOf(error) },
+        'a credential was refused',
+      );
+      return { ...errorAnswer('unauthorized'), headers: { 'WWW-Authenticate': 'Bearer' } };
     }
     if (verdict.isFirst) {
-      log.warn({ event: 'access.limited', ...entry }, 'too many refused credentials from this address');
+      log.warn({ event: 'access.limited', route, address }, 'too many refused credentials from this address');
     }
-    response.set('Retry-After', String(verdict.retryAfterSeconds));
-    return errorAnswer('too_many_failures');
+    const headers = { 'Retry-After': String(verdict.retryAfterSeconds) };
+    return { ...errorAnswer('too_many_failures'), headers };
   }
 
-  function reportUnexpected(error: unknown, request: Request): ErrorAnswer {
-    const errorId = randomUUID();
-    log.error(
-      { event: 'http.internal', errorId, route: routeOf(request), err: error },
-      'a request failed unexpectedly',
+  function reportUnavailable(error: unknown, answer: ErrorAnswer, route: string): Refusal {
+    log.warn(
+      { event: 'http.unavailable', route, code: answer.code, reason: reasonOf(error) },
+      'not available',
     );
+    return { ...answer, headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } };
+  }
+
+  function reportUnexpected(error: unknown, route: string): Refusal {
+    const errorId = randomUUID();
+    log.error({ event: 'http.internal', errorId, route, err: error }, 'a request failed unexpectedly');
     return errorAnswer('internal', `Something went wrong here. The log has more under ${errorId}.`);
   }
 
-  // Express knows an error handler by its four parameters.
-  return async (error: unknown, request: Request, response: Response, _next: NextFunction): Promise<void> => {
+  async function refusalFor(error: unknown, request: IncomingMessage, route: string): Promise<Refusal> {
+    const expected = answerForError(error);
+    if (expected === undefined) {
+      return reportUnexpected(error, route);
+    }
+    if (expected.code === 'unauthorized') {
+      return refuseCredential(error, addressOf(request), route);
+    }
+    return expected.status === 503 ? reportUnavailable(error, expected, route) : expected;
+  }
+
+  return async (error, request, response, route) => {
     if (response.headersSent || response.destroyed || request.socket.destroyed) {
       response.destroy();
       return;
     }
-    const expected = answerForError(error);
-    const answer =
-      expected?.code === 'unauthorized'
-        ? await refuseCredential(error, request, response)
-        : (expected ?? reportUnexpected(error, request));
-    if (answer.status === 503) {
-      log.warn(
-        { event: 'http.unavailable', route: routeOf(request), code: answer.code, reason: reasonOf(error) },
-        'not available',
-      );
-      response.set('Retry-After', String(RETRY_AFTER_SECONDS));
-    }
-    sendJson(response, answer.status, answer.body);
+    const { status, body, headers } = await refusalFor(error, request, route);
+    sendJson(response, status, body, headers);
   };
-}
-
-/** The route's pattern; the path itself may hold anything. */
-function routeOf(request: Request): string {
-  const pattern: unknown = request.route?.path;
-  return `${request.method} ${typeof pattern === 'string' ? pattern : '-'}`;
 }
 
 /** Causes tell the operator what the caller must not know. Messages hold no credentials by contract. */

@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import type { OperationEvent, Operations } from '../engine/operations.ts';
+import { answerHeaders } from './answer-headers.ts';
 
 /** A reader that leaves this much unread is cut off: memory is for operations. */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
@@ -19,7 +20,11 @@ export function streamOperation(
   if (options.operations.get(options.id) === undefined) {
     return false;
   }
-  response.status(200).set({ 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' });
+  response.writeHead(200, {
+    ...answerHeaders,
+    'Content-Type': 'text/event-stream',
+    'X-Accel-Buffering': 'no',
+  });
   if (request.method === 'HEAD') {
     response.end();
     return true;

@@ -1,19 +1,19 @@
-import type { Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Delivery, WebhookVerifier } from '../../providers/provider.ts';
 import { authorize, type LabelToken, visibilityOf } from '../core/authorize.ts';
-import { RequestError } from '../core/errors.ts';
-import { labelPrefix } from '../core/labels.ts';
 import type { ActionRequest, Caller, Operation } from '../core/operation.ts';
-import { type ServiceTarget, serviceTarget } from '../core/target.ts';
+import type { ServiceTarget } from '../core/target.ts';
 import { imageForDelivery } from '../core/webhook-image.ts';
 import type { Operations } from '../engine/operations.ts';
-import type { Swarm } from '../engine/swarm.ts';
 import { logDenial } from './access.ts';
-import { askTogether } from './ask-together.ts';
-import { firstValues } from './headers.ts';
+import { createDeadline, type Deadline } from './deadline.ts';
+import type { AnswerError } from './error-handler.ts';
+import { readHeaders } from './headers.ts';
+import type { BodyReader } from './read-body.ts';
 import { sendJson } from './send-json.ts';
 import type { StartOnce } from './start-once.ts';
+import type { WebhookTargets } from './webhook-targets.ts';
 
 /**
  * A signature names no time, so it stays good for as long as its secret. What has started something is remembered
@@ -21,29 +21,27 @@ import type { StartOnce } from './start-once.ts';
  */
 const DELIVERY_MEMORY_MS = 10 * 365 * 24 * 60 * 60 * 1000;
 
-/** `POST /webhooks/<provider>`. The answer never waits for what was started. */
+/** Answers one webhook, whatever comes of it. */
+export type WebhookReceiver = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/**
+ * `POST /webhooks/<provider>`, from the header to the answer, which never waits for what was started. It needs nothing
+ * of Express.
+ */
 export function createWebhookReceiver(options: {
+  /** For the log. */
+  readonly route: string;
   readonly verifier: WebhookVerifier;
-  readonly swarm: Swarm;
+  readonly readBody: BodyReader;
+  readonly targets: WebhookTargets;
   readonly operations: Operations;
   readonly startOnce: StartOnce;
+  readonly answerError: AnswerError;
   readonly log: Logger;
   now(): Date;
   readonly deadlineMs: number;
-}) {
-  const { verifier, swarm, operations, startOnce, log } = options;
-
-  /** The services that want webhooks of a provider, read once for all deliveries that come at the same time. */
-  const askers = new Map<string, () => Promise<readonly ServiceTarget[]>>();
-  function listTargets(provider: string): Promise<readonly ServiceTarget[]> {
-    let ask = askers.get(provider);
-    if (ask === undefined) {
-      const filter = `${labelPrefix}update.${provider}.on`;
-      ask = askTogether(async () => (await swarm.listServices(filter)).map(serviceTarget));
-      askers.set(provider, ask);
-    }
-    return ask();
-  }
+}): WebhookReceiver {
+  const { verifier, operations, startOnce, log } = options;
 
   /** Decides for each service that wants webhooks of this provider. */
   function allowedBy(delivery: Delivery, targets: readonly ServiceTarget[]): readonly LabelToken[] {
@@ -74,10 +72,7 @@ export function createWebhookReceiver(options: {
   }
 
   /** @returns undefined when no service asks for it */
-  async function handle(
-    delivery: Delivery,
-    timeLeftMs: () => number,
-  ): Promise<readonly Operation[] | undefined> {
+  async function start(delivery: Delivery, deadline: Deadline): Promise<readonly Operation[] | undefined> {
     const binding = {
       replayKey: delivery.replayKey,
       fingerprint: 'delivery',
@@ -87,63 +82,47 @@ export function createWebhookReceiver(options: {
     if (known !== undefined) {
       return known;
     }
-    const targets = await before(timeLeftMs(), listTargets(delivery.identity.provider));
-    const allowed = allowedBy(delivery, targets);
+    const allowed = allowedBy(delivery, await deadline.before(options.targets(delivery.identity.provider)));
     return allowed.length === 0
       ? undefined
       : startOnce.start(binding, () => allowed.map(token => operations.start(token, { isPatient: true })));
   }
 
-  return async (request: Request, response: Response): Promise<void> => {
-    const deadline = receivedAt(response) + options.deadlineMs;
-    const timeLeftMs = () => deadline - options.now().getTime();
-    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    const verified = await before(
-      timeLeftMs(),
-      verifier.verifyWebhook({ headers: firstValues(request), body }),
-    );
+  async function receive(
+    request: IncomingMessage,
+    response: ServerResponse,
+    deadline: Deadline,
+  ): Promise<void> {
+    const headers = readHeaders(request);
+    const body = await options.readBody(request, response);
+    const verified = await deadline.before(verifier.verifyWebhook({ headers, body }));
+    const ignore = (reason: string) => sendJson(response, 200, { operations: [], ignored: reason });
     if (verified.kind === 'ignored') {
-      sendJson(response, 200, { operations: [], ignored: verified.reason });
+      ignore(verified.reason);
       return;
     }
-    const started = await handle(verified, timeLeftMs);
-    if (started?.length === 0) {
-      // Its operations are older than the history.
-      sendJson(response, 200, { operations: [], ignored: 'This delivery was handled before.' });
-      return;
-    }
+    const started = await start(verified, deadline);
     if (started === undefined) {
-      const { event, identity } = verified;
-      sendJson(response, 200, {
-        operations: [],
-        ignored: `No service asks for ${event} of ${identity.repository}.`,
+      ignore(`No service asks for ${verified.event} of ${verified.identity.repository}.`);
+    } else if (started.length === 0) {
+      // Its operations are older than the history.
+      ignore('This delivery was handled before.');
+    } else {
+      sendJson(response, 202, {
+        operations: started.map(({ id, action, target }) => ({ id, action, serviceName: target.name })),
       });
-      return;
     }
-    const operationsStarted = started.map(({ id, action, target }) => ({
-      id,
-      action,
-      serviceName: target.name,
-    }));
-    sendJson(response, 202, { operations: operationsStarted });
-  };
-}
-
-/** When the request's header was there, milliseconds since the epoch: the platform's patience began before its body. */
-function receivedAt(response: Response): number {
-  return (response.locals.receivedAt as Date).getTime();
-}
-
-/** @throws RequestError `swarm_unavailable` when it takes longer; what comes later is not used */
-async function before<T>(timeLeftMs: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    const late = () => reject(new RequestError('swarm_unavailable', 'The deadline of a webhook has passed.'));
-    timer = setTimeout(late, Math.max(0, timeLeftMs));
-  });
-  try {
-    return await Promise.race([work, tooLate]);
-  } finally {
-    clearTimeout(timer);
   }
+
+  return async (request, response) => {
+    // The platform's patience began before its body.
+    const deadline = createDeadline(options.deadlineMs);
+    try {
+      await receive(request, response, deadline);
+    } catch (error) {
+      await options.answerError(error, request, response, options.route);
+    } finally {
+      deadline.end();
+    }
+  };
 }
