@@ -20,8 +20,8 @@ export interface Operations {
   /**
    * Accepts an operation and begins it at once.
    * @param options.isPatient for callers that nobody repeats, such as webhooks: wait for the target's lock as long as
-   *   those before take, instead of the lock time-out; and be one with a patient operation that waits for the same lock
-   *   with the same parameters
+   *   those before take, instead of the lock time-out, and half a second more for others of the same burst; and be one
+   *   with a patient operation that waits for the same lock with the same parameters
    * @throws RequestError `stopping`
    */
   start(labelToken: LabelToken, options?: { readonly isPatient?: boolean }): Operation;
@@ -48,11 +48,19 @@ export interface OperationsOptions {
   readonly onInternalError: (error: unknown, operation: Operation) => void;
 }
 
+/**
+ * Platforms send several webhooks for one thing, such as one for each platform of an image. The first is not held up;
+ * those that come while it is at work are given this long to become one, milliseconds.
+ */
+const SETTLE_MS = 500;
+
 /** An operation that has no verdict yet. */
 interface Running {
   operation: Operation;
   readonly content: LabelTokenContent;
   readonly isPatient: boolean;
+  /** There was another one for its target when it came. */
+  readonly isBehind: boolean;
   readonly listeners: Set<(event: OperationEvent) => void>;
   readonly done: PromiseWithResolvers<void>;
 }
@@ -64,13 +72,19 @@ export function createOperations({
   onInternalError,
 }: OperationsOptions): Operations {
   const running = new Map<string, Running>();
+  /** The patient ones that have not begun, by what they would do. */
+  const waiting = new Map<string, Running>();
   const lock = createLock();
   let isStopping = false;
   const now = () => world.clock.now().toISOString();
 
   const run = async (record: Running): Promise<void> => {
     const lockTimeoutMs = record.isPatient ? undefined : world.settings.timeouts.lockMs;
-    const work = () => {
+    const work = async () => {
+      if (record.isPatient && record.isBehind) {
+        await world.clock.sleep(SETTLE_MS);
+      }
+      closeToOthers(record);
       change(record, { status: 'running', startedAt: now() });
       save(record.operation);
       return runOperation(world, record.content, listenTo(record));
@@ -84,10 +98,19 @@ export function createOperations({
     });
     record.operation = { ...record.operation, ...end, finishedAt: now() };
     running.delete(record.operation.id);
+    closeToOthers(record);
     save(record.operation);
     attempt(record.operation, () => onFinished(record.operation));
     tell(record, { type: 'finished', operation: record.operation });
     record.done.resolve();
+  };
+
+  /** From now on nobody becomes one with it. */
+  const closeToOthers = (record: Running) => {
+    const parameters = parametersOf(record.content);
+    if (waiting.get(parameters) === record) {
+      waiting.delete(parameters);
+    }
   };
 
   /** Neither a full disk nor a fault of who watches stops what is under way. */
@@ -129,12 +152,6 @@ export function createOperations({
     },
   });
 
-  const findWaiting = (content: LabelTokenContent) =>
-    [...running.values()].find(
-      ({ operation, isPatient, content: other }) =>
-        isPatient && operation.status === 'queued' && parametersOf(other) === parametersOf(content),
-    );
-
   return {
     start(labelToken, { isPatient = false } = {}) {
       const content = redeemLabelToken(labelToken);
@@ -144,9 +161,10 @@ export function createOperations({
           'swarm-utils is stopping and begins nothing new. Try again in a moment.',
         );
       }
-      const waiting = isPatient ? findWaiting(content) : undefined;
-      if (waiting !== undefined) {
-        return waiting.operation;
+      const parameters = isPatient ? parametersOf(content) : undefined;
+      const same = parameters === undefined ? undefined : waiting.get(parameters);
+      if (same !== undefined) {
+        return same.operation;
       }
       const { kind, id, name } = content.target;
       const operation: Operation = {
@@ -160,8 +178,12 @@ export function createOperations({
       };
       history.save(operation);
       const done = Promise.withResolvers<void>();
-      const record: Running = { operation, content, isPatient, listeners: new Set(), done };
+      const isBehind = [...running.values()].some(other => other.operation.target.id === id);
+      const record: Running = { operation, content, isPatient, isBehind, listeners: new Set(), done };
       running.set(operation.id, record);
+      if (parameters !== undefined) {
+        waiting.set(parameters, record);
+      }
       void run(record);
       return operation;
     },

@@ -319,6 +319,43 @@ suite('of one target', () => {
     await operations.stop();
   });
 
+  test('who is patient and came behind another leaves half a second for others to join, and the first does not', async () => {
+    const { operations, update, world } = setUp();
+    const patient = { isPatient: true };
+    const first = operations.start(update('1'), patient);
+    assert.equal(operations.get(first.id)?.status, 'running');
+    const second = operations.start(update(), patient);
+    const { finishedAt } = await operations.finished(first.id);
+    const joined: string[] = [];
+    world.clock.at(world.clock.elapsedMs + 400, () => {
+      joined.push(operations.start(update(), patient).id);
+    });
+    const { createdAt, startedAt, status } = await operations.finished(second.id);
+    assert.deepEqual([createdAt, joined, status], [first.createdAt, [second.id], 'succeeded']);
+    assert.equal(Date.parse(startedAt ?? '') - Date.parse(finishedAt ?? ''), 500);
+    assert.equal(world.swarm.callsOf('updateServiceImage').length, 1);
+  });
+
+  test('who is patient joins the one that waits although the one before ended meanwhile', async () => {
+    const { operations, update } = setUp();
+    const patient = { isPatient: true };
+    const first = operations.start(update(), patient);
+    const second = operations.start(update(), patient);
+    await operations.finished(first.id);
+    assert.equal(operations.start(update(), patient).id, second.id);
+    await operations.finished(second.id);
+    assert.notEqual(operations.start(update(), patient).id, second.id);
+    await operations.stop();
+  });
+
+  test('a caller who waits is not held up by bursts of others', async () => {
+    const { operations, update } = setUp();
+    const first = operations.start(update('1'));
+    const second = operations.start(update());
+    const { finishedAt } = await operations.finished(first.id);
+    assert.equal((await operations.finished(second.id)).startedAt, finishedAt);
+  });
+
   test('who is patient is not one with a caller who may give up', async () => {
     const { operations, update, hold } = setUp({ lockMs: 20 });
     const release = hold();
