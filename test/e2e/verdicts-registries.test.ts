@@ -41,8 +41,8 @@ describe('a registry', { timeout: 180_000 }, () => {
     );
   });
   after(async () => {
+    await Promise.all([alpha, beta, gamma].map(registry => registry?.close()));
     await session.close();
-    await Promise.all([alpha.close(), beta.close(), gamma.close()]);
   });
 
   /** An image in the private registry that no node has ever heard of. */
