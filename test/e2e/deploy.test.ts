@@ -6,6 +6,7 @@ import { githubClaims, gitlabClaims } from '../fixtures/claims.ts';
 import { githubPush, githubSha, githubWorkflowRun } from '../fixtures/github-payloads.ts';
 import { gitlabPipeline, gitlabPush, gitlabSha } from '../fixtures/gitlab-payloads.ts';
 import { signGithubWebhook, signGitlabWebhook, tokenGitlabWebhook } from '../fixtures/webhooks.ts';
+import { testUpdatesByToken } from './deploy-by-token.ts';
 import { grantLabels, openStage, type Stage } from './stage.ts';
 
 const shop = { fullName: 'mona/shop', id: 501, ownerId: 77, isOrganizations: false };
@@ -101,13 +102,22 @@ const platforms: readonly [Platform, ...Platform[]] = [
 
 describe('a deployment through swarm-utils', { timeout: 300_000 }, () => {
   let stage: Stage;
+  /** Of the keys of GitHub's issuer. */
+  let keysFetchedAt = 0;
   before(async () => {
     stage = await openStage();
+    // So that the minute of the last test begins now.
+    const early = { serviceName: 'not-yet' };
+    const { status } = await stage.deployment.api.post(
+      '/api/update/service',
+      early,
+      platforms[0].token(stage),
+    );
+    assert.equal(status, 404);
+    keysFetchedAt = Date.now();
     await Promise.all(platforms.map(platform => createServices(stage, platform)));
   });
   after(() => stage?.close());
-  /** Of the keys of GitHub's issuer. */
-  let keysFetchedAt = 0;
 
   for (const platform of platforms) {
     const { provider, service, repository, tag } = platform;
@@ -141,7 +151,6 @@ describe('a deployment through swarm-utils', { timeout: 300_000 }, () => {
           platform.token(stage),
         );
         assert.equal(status, 200, JSON.stringify(body));
-        keysFetchedAt ||= Date.now();
         assert.equal(body.image.digest, digest);
         assert.deepEqual([body.caller.kind, body.caller.repository], ['workload', repository]);
       });
@@ -206,6 +215,8 @@ describe('a deployment through swarm-utils', { timeout: 300_000 }, () => {
       assert.equal(await services.image(name), `${image}@${digest}`);
     }
   });
+
+  testUpdatesByToken(() => stage);
 
   test('after a change of keys the new ones count and the old ones as long as they are published', async () => {
     const [{ service, token }] = platforms;
