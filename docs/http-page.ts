@@ -109,6 +109,8 @@ Admins can ask for others: \`claims\` is the payload of an OIDC token, \`deliver
 ## Webhooks
 202 with the operations that were started; 200 with \`ignored\` and why for a verified event that starts nothing. The answer never waits for an
 operation. A delivery that started something is remembered: sent again, it gets the same answer, and nothing runs twice.
+Webhooks that ask for the same while the service is being updated become one operation, which begins after that update, and not within half a
+second of the first of them: GitHub announces one image by \`package\` and by \`registry_package\`.
 How to set them up: [providers.md](providers.md).
 
 ## Errors

@@ -20,8 +20,8 @@ export interface Operations {
   /**
    * Accepts an operation and begins it at once.
    * @param options.isPatient for callers that nobody repeats, such as webhooks: wait for the target's lock as long as
-   *   those before take, instead of the lock time-out, and half a second more for others of the same burst; and be one
-   *   with a patient operation that waits for the same lock with the same parameters
+   *   those before take, instead of the lock time-out; be one with a patient operation that waits for the same lock with
+   *   the same parameters; and, behind another operation, wait half a second at least for others to be one with
    * @throws RequestError `stopping`
    */
   start(labelToken: LabelToken, options?: { readonly isPatient?: boolean }): Operation;
@@ -49,8 +49,8 @@ export interface OperationsOptions {
 }
 
 /**
- * Platforms send several webhooks for one thing, such as one for each platform of an image. The first is not held up;
- * those that come while it is at work are given this long to become one, milliseconds.
+ * Platforms send several webhooks for one thing, such as GitHub's `package` and `registry_package`. The first is not held
+ * up; those that come while it is at work have this long to become one, milliseconds from the first of them on.
  */
 const SETTLE_MS = 500;
 
@@ -77,12 +77,14 @@ export function createOperations({
   const lock = createLock();
   let isStopping = false;
   const now = () => world.clock.now().toISOString();
+  const ageOf = ({ operation }: Running) => world.clock.now().getTime() - Date.parse(operation.createdAt);
 
   const run = async (record: Running): Promise<void> => {
     const lockTimeoutMs = record.isPatient ? undefined : world.settings.timeouts.lockMs;
     const work = async () => {
-      if (record.isPatient && record.isBehind) {
-        await world.clock.sleep(SETTLE_MS);
+      const settleMs = record.isPatient && record.isBehind ? SETTLE_MS - ageOf(record) : 0;
+      if (settleMs > 0) {
+        await world.clock.sleep(settleMs);
       }
       closeToOthers(record);
       change(record, { status: 'running', startedAt: now() });

@@ -325,15 +325,25 @@ suite('of one target', () => {
     const first = operations.start(update('1'), patient);
     assert.equal(operations.get(first.id)?.status, 'running');
     const second = operations.start(update(), patient);
-    const { finishedAt } = await operations.finished(first.id);
     const joined: string[] = [];
     world.clock.at(world.clock.elapsedMs + 400, () => {
       joined.push(operations.start(update(), patient).id);
     });
     const { createdAt, startedAt, status } = await operations.finished(second.id);
-    assert.deepEqual([createdAt, joined, status], [first.createdAt, [second.id], 'succeeded']);
-    assert.equal(Date.parse(startedAt ?? '') - Date.parse(finishedAt ?? ''), 500);
+    assert.deepEqual([joined, status], [[second.id], 'succeeded']);
+    assert.equal(Date.parse(startedAt ?? '') - Date.parse(createdAt), 500);
     assert.equal(world.swarm.callsOf('updateServiceImage').length, 1);
+  });
+
+  test('who is patient and has waited long begins at once', async () => {
+    const { operations, update, world } = setUp();
+    const release = world.swarm.hold('getService');
+    const first = operations.start(update('1'));
+    const second = operations.start(update(), { isPatient: true });
+    await world.clock.sleep(600);
+    release();
+    const { finishedAt } = await operations.finished(first.id);
+    assert.equal((await operations.finished(second.id)).startedAt, finishedAt);
   });
 
   test('who is patient joins the one that waits although the one before ended meanwhile', async () => {
