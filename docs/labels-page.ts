@@ -77,7 +77,8 @@ ${labelTable([...Object.values(execPre), ...Object.values(execPost)])}
 
 Both run in every running task's container, all at the same time: \`exec-pre\` in the old ones before the rollout, \`exec-post\` in the new
 ones after it. The text is given to the shell in the container as one argument (\`docker exec CONTAINER SHELL -c TEXT\`), through
-a helper service on the task's node; nothing else interprets it. A failing \`exec-pre\` stops the update, a failing \`exec-post\` makes it
+a helper service on the task's node; nothing else interprets it, and whoever can read the service can
+read it: no secrets in it. A failing \`exec-pre\` stops the update, a failing \`exec-post\` makes it
 \`failed\` although the new image runs. A command that overruns its time-out is left by its helper, and ends with its container.
 `;
 }

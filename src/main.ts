@@ -5,6 +5,7 @@ import { createProviders } from '../providers/index.ts';
 import type { Providers } from '../providers/provider.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { isFinished, type Operation } from './core/operation.ts';
+import { createRedactor } from './core/redactor.ts';
 import { systemClock } from './engine/clock.ts';
 import { createDockerodeSwarm } from './engine/dockerode.ts';
 import { createLabelWatch } from './engine/label-watch.ts';
@@ -14,7 +15,6 @@ import { openStore } from './engine/store.ts';
 import { closeServer, listen, stopOnSignal } from './graceful-stop.ts';
 import { createHttpServer, type HttpOptions } from './http/app.ts';
 import { createLog, type Log } from './log.ts';
-import { createRedactor } from './redactor.ts';
 import { type CommandResult, webhookSecretCommand } from './webhook-secret-command.ts';
 
 const { version } = packageJson;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { createRedactor } from '../src/core/redactor.ts';
 import { createLog } from '../src/log.ts';
-import { createRedactor } from '../src/redactor.ts';
 
 const SECRET = 'p@ss "wörd"/+?';
 

@@ -30,6 +30,7 @@ export type OperationErrorCode =
   | 'update_paused'
   | 'rolled_back'
   | 'rollback_paused'
+  | 'tasks_failed'
   | 'replaced'
   | 'not_scheduled'
   | 'exec_failed'

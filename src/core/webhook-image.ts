@@ -1,6 +1,5 @@
 import type { Delivery } from '../../providers/provider.ts';
 import { type ImageReference, parseImageReference } from './image-reference.ts';
-import type { ServiceLabels } from './labels.ts';
 
 const PLACEHOLDER = /\{(\w+)\}/g;
 const placeholders = ['sha', 'short_sha', 'tag', 'branch'] as const;
@@ -21,9 +20,9 @@ export function isImageTemplate(text: string): boolean {
  */
 export function imageForDelivery(
   delivery: Delivery,
-  labels: ServiceLabels,
+  labelTemplate: string | undefined,
 ): { readonly image?: ImageReference } | { readonly fault: string } {
-  const template = delivery.image ?? labels.update.image;
+  const template = delivery.image ?? labelTemplate;
   if (template === undefined) {
     return {};
   }

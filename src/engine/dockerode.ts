@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { formatImageReference, parseImageReference } from '../core/image-reference.ts';
 import type { RegistryCredentials } from '../core/registry-credentials.ts';
+import { messageOf, readEngineError, readRegistryError } from './engine-error.ts';
 import {
   type NodeJson,
   readNode,
@@ -11,7 +12,7 @@ import {
   type TaskJson,
   writeHelperSpec,
 } from './engine-json.ts';
-import { type Swarm, SwarmError, type SwarmErrorCode } from './swarm.ts';
+import { type Swarm, SwarmError } from './swarm.ts';
 import { readLogLines } from './task-logs.ts';
 
 export interface EngineConnection {
@@ -235,7 +236,7 @@ async function call<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
-    throw readError(error);
+    throw readEngineError(error);
   }
 }
 
@@ -249,54 +250,4 @@ async function unlessGone<T>(request: () => Promise<T>): Promise<T | undefined> 
     }
     throw error;
   }
-}
-
-function readError(error: unknown): SwarmError {
-  const status = statusOf(error);
-  const message = messageOf(error);
-  return new SwarmError(readCode(status, message), message, { cause: error });
-}
-
-function readCode(status: number | undefined, message: string): SwarmErrorCode {
-  if (/update out of sequence/.test(message)) {
-    return 'out_of_sequence';
-  }
-  if (
-    status === undefined ||
-    status === 503 ||
-    /not a swarm manager|does not have a leader|has no leader/.test(message)
-  ) {
-    return 'unavailable';
-  }
-  return status === 404 ? 'not_found' : status === 409 ? 'name_conflict' : 'rejected';
-}
-
-function readRegistryError(error: unknown, name: string): SwarmError {
-  const status = statusOf(error);
-  const message = messageOf(error);
-  const fail = (code: SwarmErrorCode) => new SwarmError(code, `${name}: ${message}`, { cause: error });
-  if (/not found|unknown|no such/i.test(message) && !/no such host/.test(message)) {
-    return fail('image_not_found');
-  }
-  if (status === 401 || status === 403 || /unauthorized|denied|no basic auth/i.test(message)) {
-    return fail('registry_unauthorized');
-  }
-  return status === undefined && !isTimeout(error) ? readError(error) : fail('registry_unreachable');
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError');
-}
-
-function statusOf(error: unknown): number | undefined {
-  const status = (error as { statusCode?: unknown } | null)?.statusCode;
-  return typeof status === 'number' ? status : undefined;
-}
-
-function messageOf(error: unknown): string {
-  const json = (error as { json?: { message?: unknown } | null } | null)?.json;
-  if (typeof json?.message === 'string') {
-    return json.message;
-  }
-  return error instanceof Error ? error.message : String(error);
 }

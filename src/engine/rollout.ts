@@ -187,16 +187,22 @@ function decide(
   );
 }
 
+/** What to say when the time is over. */
 function timedOut({ service, timeoutMs }: Rollout, { update, failed }: RolloutView): Ending {
-  const happened =
-    update?.state === 'completed' && failed.length > 0
-      ? `The swarm calls the update completed, but its tasks did not keep running within ${timeoutMs} ms.`
-      : `The swarm came to no verdict within ${timeoutMs} ms and goes on.`;
+  if (update?.state === 'completed' && failed.length > 0) {
+    return {
+      status: 'failed',
+      code: 'tasks_failed',
+      message:
+        `The swarm calls the update completed, but its tasks did not keep running within ${timeoutMs} ms. Update again ` +
+        `with an image that runs, or go back: \`docker service rollback ${service.name}\`.`,
+    };
+  }
   return {
     status: 'timed_out',
     code: 'timed_out',
     message:
-      `${happened} See \`docker service ps ${service.name}\`; ` +
+      `The swarm came to no verdict within ${timeoutMs} ms and goes on. See \`docker service ps ${service.name}\`; ` +
       'the label swarm-utils.update.timeout gives an update more time.',
   };
 }

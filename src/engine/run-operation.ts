@@ -2,8 +2,9 @@ import { authorize, type LabelTokenContent, redeemLabelToken } from '../core/aut
 import { OperationError, type OperationErrorCode } from '../core/errors.ts';
 import type { Operation, Verdict } from '../core/operation.ts';
 import { planOperation } from '../core/plan/index.ts';
+import { createRedactor } from '../core/redactor.ts';
 import type { Step, StepReport } from '../core/step.ts';
-import { serviceTarget } from '../core/target.ts';
+import { type ServiceTarget, serviceTarget } from '../core/target.ts';
 import { executeStep } from './steps/index.ts';
 import type { EngineWorld, StepContext, StepOutcome } from './steps/step-executor.ts';
 import { SwarmError, type SwarmErrorCode } from './swarm.ts';
@@ -62,7 +63,14 @@ async function prepare(world: EngineWorld, content: LabelTokenContent) {
   const steps = planOperation(redeemLabelToken(decision.labelToken), {
     updateTimeoutMs: world.settings.timeouts.updateMs,
   });
-  return { context: { world, target, service }, steps };
+  return { context: { world: withSecretsOf(target, world), target, service }, steps };
+}
+
+/** What the tasks print may hold the password that the service's own labels hold. */
+function withSecretsOf({ labels }: ServiceTarget, world: EngineWorld): EngineWorld {
+  const { password } = labels.update.registry;
+  const redact = createRedactor(password === undefined ? [] : [password]);
+  return { ...world, redact: text => redact(world.redact(text)) };
 }
 
 /** Does the steps in their order. After a failure, and when nothing is to do, only those that are `always` done. */

@@ -124,7 +124,7 @@ function unidentified(message: string): Explanation {
 function explainDelivery(fields: z.output<typeof deliveryFields>, target: ServiceTarget): Explanation {
   const delivery = deliveryOf(fields);
   const caller: Caller = { kind: 'delivery', delivery };
-  const image = imageForDelivery(delivery, target.labels);
+  const image = imageForDelivery(delivery, target.labels.update.image);
   if ('fault' in image) {
     const explanation = decide(caller, { action: 'update', isForce: false }, target);
     const finding = { reason: 'image_unknown', message: image.fault };

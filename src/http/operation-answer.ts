@@ -20,6 +20,7 @@ export const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
   update_paused: 424,
   rolled_back: 424,
   rollback_paused: 424,
+  tasks_failed: 424,
   rejected: 424,
   replaced: 424,
   not_scheduled: 424,

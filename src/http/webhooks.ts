@@ -47,7 +47,7 @@ export function createWebhookReceiver(options: {
   function allowedBy(delivery: Delivery, targets: readonly ServiceTarget[]): readonly LabelToken[] {
     const caller: Caller = { kind: 'delivery', delivery };
     return targets.flatMap(target => {
-      const image = imageForDelivery(delivery, target.labels);
+      const image = imageForDelivery(delivery, target.labels.update.image);
       const request: ActionRequest = {
         action: 'update',
         isForce: false,

@@ -9,7 +9,7 @@ const sha = '0123456789abcdef0123456789abcdef01234567';
 
 function imageOf(template: string | undefined, delivery: Partial<Delivery> = {}): string | undefined {
   const { labels } = targetWith(template === undefined ? {} : { image: template });
-  const result = imageForDelivery(deliveryOf(delivery), labels);
+  const result = imageForDelivery(deliveryOf(delivery), labels.update.image);
   if ('fault' in result) {
     return `fault: ${result.fault}`;
   }

@@ -141,7 +141,7 @@ suite('a rollout', () => {
       });
     }
     const outcome = await run(world, service);
-    assert.equal(outcome.status, 'timed_out');
+    assert.equal(outcome.status, 'failed');
     assert.match(outcome.message, /calls the update completed, but its tasks did not keep running/);
   });
 

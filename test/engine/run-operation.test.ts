@@ -58,6 +58,24 @@ suite('an update', () => {
     assert.equal(world.swarm.callsOf('updateServiceImage').length, 0);
   });
 
+  test('shows no password that the labels of the service hold, whatever its tasks print', async () => {
+    const world = createWorld();
+    const service = addShop(world, {
+      labels: {
+        'swarm-utils.update.registry.password': 'label-canary',
+        'swarm-utils.update.exec-pre': 'env',
+      },
+    });
+    world.swarm.onHelper((helper, swarm, { nodeId }) => {
+      const ended = { nodeId, state: 'complete', desiredState: 'shutdown', exitCode: 0 } as const;
+      swarm.setLogs(swarm.addTask({ serviceId: helper.id, ...ended }).id, ['PASSWORD=label-canary']);
+    });
+    const { reports } = await run(world, service);
+    assert.deepEqual(reports.findLast(({ name }) => name === 'exec-pre')?.helper?.tasks[0]?.logs, [
+      'PASSWORD=[redacted]',
+    ]);
+  });
+
   test('of the service that swarm-utils itself runs as is refused', async () => {
     const world = createWorld();
     const { end, reports } = await run(world, addShop(world, { id: ownServiceId }));
