@@ -35,8 +35,6 @@ export interface Deployment {
   restart(): Promise<void>;
   /** The running container, on the lab's manager. */
   containerId(): Promise<string>;
-  /** Deploys `stack.yml` once more, with other or additional variables. */
-  configure(environment: Readonly<Record<string, string>>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -144,15 +142,26 @@ export async function deploy(
     return (await docker(['ps', '--quiet', '--no-trunc', ...filters])).split('\n').filter(id => id !== '');
   };
 
-  await docker(['secret', 'create', 'swarm-utils-admin-tokens', '-'], { input: secrets.adminToken });
-  await docker(['secret', 'create', 'swarm-utils-webhook-master-key', '-'], {
-    input: secrets.webhookMasterKey,
-  });
-  for (const [variable, value] of Object.entries(secretFiles)) {
-    await docker(['secret', 'create', secretNameOf(variable), '-'], { input: value });
+  const close = async () => {
+    await Promise.all([githubIssuer.close(), gitlabIssuer.close()]);
+    await rm(folder, { recursive: true });
+  };
+
+  try {
+    await docker(['secret', 'create', 'swarm-utils-admin-tokens', '-'], { input: secrets.adminToken });
+    await docker(['secret', 'create', 'swarm-utils-webhook-master-key', '-'], {
+      input: secrets.webhookMasterKey,
+    });
+    for (const [variable, value] of Object.entries(secretFiles)) {
+      await docker(['secret', 'create', secretNameOf(variable), '-'], { input: value });
+    }
+    await deployStack(environment);
+    await waitUntilReady();
+  } catch (error) {
+    // Open issuers would keep a process from ending that only wants to say what went wrong.
+    await close();
+    throw error;
   }
-  await deployStack(environment);
-  await waitUntilReady();
 
   return {
     secrets,
@@ -181,15 +190,7 @@ export async function deploy(
       assert.ok(id, 'swarm-utils has no container');
       return id;
     },
-    async configure(changed) {
-      await deployStack({ ...environment, ...changed });
-      await lab.manager.docker(['service', 'update', '--quiet', '--force', serviceName]);
-      await waitUntilReady();
-    },
-    async close() {
-      await Promise.all([githubIssuer.close(), gitlabIssuer.close()]);
-      await rm(folder, { recursive: true });
-    },
+    close,
   };
 }
 
