@@ -13,8 +13,8 @@ ${table(
   all.map(({ method, path, answers }) => [`\`${method} ${path}\``, answers]),
 )}
 
-Bodies are JSON (\`Content-Type: application/json\`, UTF-8, not compressed, at most 64 KiB; webhooks 25 MiB). Unknown fields, fields given
-twice and wrong types are 400, with every wrong field named.
+Bodies are JSON (\`Content-Type: application/json\`, UTF-8, not compressed, at most 64 KiB; webhooks as
+[providers.md](providers.md) says). Unknown fields, fields given twice and wrong types are 400, with every wrong field named.
 
 ## Credentials
 \`Authorization: Bearer <token>\`, or \`token\` in the JSON body. A token is

@@ -1,9 +1,7 @@
-import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import { isGithubOwner, isGithubRepository, isGitlabProject, isRefName } from './names.ts';
-import { type InboundWebhook, ProviderError, type ProviderErrorCode } from './provider.ts';
+import { ProviderError, type ProviderErrorCode } from './provider.ts';
 
-const JSON_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?\s*$/i;
 /** Control characters, lone surrogates, line and direction marks: what has no place in a name that people read. */
 const UNSEEN = /[\p{Cc}\p{Cs}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 
@@ -51,19 +49,6 @@ export function read<Schema extends z.ZodType>(
     throw new ProviderError(code, `${what}: missing or odd: ${[...fields].join(', ')}`);
   }
   return result.data;
-}
-
-/** The body of a webhook as an object. Nothing of it is verified. Undefined when it is not JSON, or not sent as such. */
-export function parseJsonBody(request: InboundWebhook): Readonly<Record<string, unknown>> | undefined {
-  if (!JSON_TYPE.test(request.headers['content-type'] ?? '') || !isUtf8(request.body)) {
-    return undefined;
-  }
-  try {
-    const body: unknown = JSON.parse(request.body.toString('utf8'));
-    return isObject(body) ? body : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Whether there are fields to be read. */

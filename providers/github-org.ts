@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { decimalId, githubOwner, githubRepository, optional, parseJsonBody } from './fields.ts';
+import { decimalId, githubOwner, githubRepository, optional } from './fields.ts';
 import type { Organization } from './github-claims.ts';
 import { readGithubWebhook } from './github-events.ts';
+import { MAX_VERIFIED_BYTES, parseJsonBody } from './json-body.ts';
 import { isSameName } from './names.ts';
 import { ProviderError, type WebhookVerifier } from './provider.ts';
 import { isSignedBy } from './webhook-secret.ts';
@@ -38,6 +39,7 @@ export function createGithubOrgWebhooks(options: {
   }
 
   return {
+    maxBodyBytes: MAX_VERIFIED_BYTES,
     async verifyWebhook({ headers, body: bytes }) {
       if (!isSignedBy(secret, bytes, headers['x-hub-signature-256'])) {
         throw new ProviderError('invalid_credential', 'not signed with the secret of the organisation');

@@ -1,5 +1,6 @@
-import { githubRepository, isObject, parseJsonBody } from './fields.ts';
+import { githubRepository, isObject } from './fields.ts';
 import { readGithubWebhook } from './github-events.ts';
+import { MAX_UNVERIFIED_BYTES, parseUnverifiedBody } from './json-body.ts';
 import { ProviderError, type WebhookVerifier } from './provider.ts';
 import { isSignedBy, secretOrDecoy } from './webhook-secret.ts';
 
@@ -9,8 +10,9 @@ import { isSignedBy, secretOrDecoy } from './webhook-secret.ts';
  */
 export function createGithubWebhooks(options: { readonly masterKey: string }): WebhookVerifier {
   return {
+    maxBodyBytes: MAX_UNVERIFIED_BYTES,
     async verifyWebhook({ headers, body: bytes }) {
-      const body = parseJsonBody({ headers, body: bytes });
+      const body = parseUnverifiedBody({ headers, body: bytes });
       const repository = repositoryOf(body);
       const secret = secretOrDecoy(options.masterKey, 'github', repository);
       const isSigned = isSignedBy(secret, bytes, headers['x-hub-signature-256']);

@@ -1,6 +1,7 @@
-import { gitlabProject, isObject, parseJsonBody, present } from './fields.ts';
+import { gitlabProject, isObject, present } from './fields.ts';
 import { type GitlabHappening, readGitlabWebhook } from './gitlab-events.ts';
 import type { GitlabRefs, RefState } from './gitlab-refs.ts';
+import { MAX_UNVERIFIED_BYTES, parseUnverifiedBody } from './json-body.ts';
 import { branchOrTag, fullRef, isGitlabPath, pathAndGroups } from './names.ts';
 import { type InboundWebhook, ProviderError, type WebhookVerifier } from './provider.ts';
 import { replayKeyOf } from './replay-key.ts';
@@ -45,8 +46,9 @@ export function createGitlabWebhooks(options: GitlabWebhooksOptions): WebhookVer
   }
 
   return {
+    maxBodyBytes: MAX_UNVERIFIED_BYTES,
     async verifyWebhook(request) {
-      const body = parseJsonBody(request);
+      const body = parseUnverifiedBody(request);
       const proof = verify(request, projectOf(body));
       if (proof === undefined || body === undefined) {
         throw new ProviderError(

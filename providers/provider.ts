@@ -85,6 +85,8 @@ export interface IgnoredDelivery {
 }
 
 export interface WebhookVerifier {
+  /** What a body may have at most; longer ones need not be read. */
+  readonly maxBodyBytes: number;
   /**
    * Verifies the raw bytes in constant time, and only then takes anything from them (what selects a secret
    * excepted).

@@ -4,8 +4,6 @@ import { RequestError } from '../core/errors.ts';
 import { TransportError } from './errors.ts';
 
 const MAX_JSON_BYTES = 64 * 1024;
-/** GitHub's own cap on a payload. https://docs.github.com/en/webhooks/webhook-events-and-payloads */
-const MAX_WEBHOOK_BYTES = 25 * 1024 * 1024;
 const SMALL_BYTES = 256 * 1024;
 const MAX_LARGE_BODIES = 4;
 const JSON_TYPE = /^application\/json *(?:; *charset="?utf-8"? *)?$/i;
@@ -19,7 +17,11 @@ export function jsonBody(): RequestHandler {
 }
 
 /** Reads the body of a request before it is answered. */
-export type BodyReader = (request: IncomingMessage, response: ServerResponse) => Promise<Buffer>;
+export type BodyReader = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  maxBytes: number,
+) => Promise<Buffer>;
 
 /**
  * Reads a webhook's body as it was signed. Bodies are held in memory before anything about their sender is known. Few
@@ -28,7 +30,7 @@ export type BodyReader = (request: IncomingMessage, response: ServerResponse) =>
  */
 export function createWebhookBodyReader(): BodyReader {
   let large = 0;
-  return async (request, response) => {
+  return async (request, response, maxBytes) => {
     if (!(declaredLength(request) <= SMALL_BYTES)) {
       if (large >= MAX_LARGE_BODIES) {
         throw new TransportError('overloaded');
@@ -38,7 +40,7 @@ export function createWebhookBodyReader(): BodyReader {
         large -= 1;
       });
     }
-    return readBody(request, MAX_WEBHOOK_BYTES);
+    return readBody(request, maxBytes);
   };
 }
 

@@ -94,7 +94,7 @@ export function createWebhookReceiver(options: {
     deadline: Deadline,
   ): Promise<void> {
     const headers = readHeaders(request);
-    const body = await options.readBody(request, response);
+    const body = await options.readBody(request, response, verifier.maxBodyBytes);
     const verified = await deadline.before(verifier.verifyWebhook({ headers, body }));
     const ignore = (reason: string) => sendJson(response, 200, { operations: [], ignored: reason });
     if (verified.kind === 'ignored') {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { createGithubWebhooks } from '../../providers/github.ts';
 import { SwarmError } from '../../src/engine/swarm.ts';
 import { shopIdentity, shopPush } from '../fixtures/fake-providers.ts';
 import { observable, startServer } from './start-server.ts';
@@ -213,6 +215,7 @@ test('a form is 415: the platform must be told to send JSON', async context => {
 test('the raw bytes are what is verified', async context => {
   const seen: string[] = [];
   const verifier = {
+    maxBodyBytes: 1024,
     verifyWebhook: async ({ body }: { readonly body: Buffer }) => {
       seen.push(body.toString());
       return { kind: 'ignored', event: 'ping', reason: 'x' } as const;
@@ -228,6 +231,26 @@ test('the raw bytes are what is verified', async context => {
 test('a webhook of 1 MiB is taken', async context => {
   const { webhook } = await startServer(context);
   assert.equal((await webhook({ padding: 'x'.repeat(1024 * 1024) })).status, 202);
+});
+
+test('a body that is larger than its provider takes is refused before it is there', async context => {
+  const { port } = await startServer(context);
+  const socket = openLargeBody(context, port, 5 * 1024 * 1024 + 1);
+  const [answer] = await once(socket.setEncoding('utf8'), 'data');
+  assert.match(answer, /^HTTP\/1\.1 413 /);
+});
+
+test('a body of too many values is 401 like any forgery, and the log says why', async context => {
+  const providers = {
+    webhooks: new Map([['github', createGithubWebhooks({ masterKey: 'k'.repeat(32) })] as const]),
+  };
+  const { ask, logged } = await startServer(context, { providers });
+  const forged = await ask('/webhooks/github', { body: {} });
+  const body = Buffer.from(`{"repository":{"full_name":"a/b"},"x":[${'{},'.repeat(1_500_000)}0]}`);
+  const answer = await ask('/webhooks/github', { body });
+  assert.equal(answer.status, 401);
+  assert.deepEqual(observable(answer), observable(forged));
+  assert.match(logged(), /"reason":"larger than what is parsed before it is verified"/);
 });
 
 test('few large bodies are let in at a time, and small ones are not held up', async context => {
@@ -246,11 +269,11 @@ test('few large bodies are let in at a time, and small ones are not held up', as
   assert.equal((await webhook({ ...large, replayKey: 'large' })).status, 202);
 });
 
-function openLargeBody(context: TestContext, port: number) {
+function openLargeBody(context: TestContext, port: number, length = 5_000_000) {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => {});
   context.after(() => socket.destroy());
-  const headers = 'Host: x\r\nContent-Type: application/json\r\nContent-Length: 10000000';
+  const headers = `Host: x\r\nContent-Type: application/json\r\nContent-Length: ${length}`;
   socket.write(`POST /webhooks/github HTTP/1.1\r\n${headers}\r\n\r\n{`);
   return socket;
 }
