@@ -137,7 +137,10 @@ export function readNode(json: NodeJson): Node {
   };
 }
 
-/** The spec of a helper: one task, on one node, never restarted, its output kept where the Engine can read it. */
+/**
+ * The spec of a helper: one task, on one node, never restarted, its output kept where the Engine can read it. It needs
+ * no capability, for root owns the Engine's socket, and writes nothing but its output.
+ */
 export function writeHelperSpec(helper: HelperService): object {
   return {
     Name: helper.name,
@@ -147,6 +150,8 @@ export function writeHelperSpec(helper: HelperService): object {
       ContainerSpec: {
         Image: helper.image,
         Command: helper.command,
+        ReadOnly: true,
+        CapabilityDrop: ['ALL'],
         Labels: { [helperLabel]: 'true' },
         Mounts: helper.mounts.map(mount => ({
           Type: mount.type,

@@ -200,7 +200,7 @@ suite('a node of the Engine API', () => {
   });
 });
 
-test('a helper is a service of one task on one node that is never restarted, whose logs can be read', () => {
+test('a helper is a service of one task on one node that is never restarted, has no capability and a root it can not write, and whose logs can be read', () => {
   const spec = writeHelperSpec({
     name: 'swarm-utils-exec-x',
     image: 'docker:cli',
@@ -217,6 +217,8 @@ test('a helper is a service of one task on one node that is never restarted, who
       ContainerSpec: {
         Image: 'docker:cli',
         Command: ['docker', 'exec', 'c', '/bin/sh', '-c', 'echo "$HOME"; {{.Node.ID}}'],
+        ReadOnly: true,
+        CapabilityDrop: ['ALL'],
         Labels: { 'swarm-utils.helper': 'true' },
         Mounts: [{ Type: 'bind', Source: '/a', Target: '/b', ReadOnly: true }],
       },
