@@ -63,7 +63,7 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
     listServices: label => listServices(label === undefined ? {} : { label: [label] }),
 
     async updateServiceImage(serviceId, change, credentials) {
-      const { Spec: spec, Version: version } = await inspectService(serviceId);
+      const { Spec: spec } = await inspectService(serviceId);
       const { TaskTemplate: template } = spec;
       const changed = {
         ...spec,
@@ -80,7 +80,8 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
         dial(docker, {
           method: 'POST',
           path: `/services/${serviceId}/update?`,
-          options: { _query: { version: version.Index }, _body: changed },
+          // The Engine refuses another version than the newest, so what was read is of this one too.
+          options: { _query: { version: change.version }, _body: changed },
           authconfig,
           abortSignal: abortSignal(),
         }),
@@ -139,7 +140,7 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
       return (found as unknown as NodeJson[]).map(readNode);
     },
 
-    async resolveDigest(image, credentials) {
+    async resolveDigest(image, credentials, timeoutMs = requestTimeoutMs) {
       // The Engine wants one of the two: with a digest the tag says nothing.
       const { tag, ...rest } = image;
       const name = formatImageReference(image.digest === undefined ? image : rest);
@@ -147,7 +148,7 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
         const found = await dial(docker, {
           path: `/distribution/${name}/json`,
           authconfig: writeCredentials(credentials),
-          abortSignal: abortSignal(),
+          abortSignal: AbortSignal.timeout(Math.max(0, Math.min(requestTimeoutMs, timeoutMs))),
         });
         return (found as { Descriptor: { digest: string } }).Descriptor.digest;
       } catch (error) {

@@ -45,6 +45,7 @@ export async function readView(
   const isStale =
     service.update !== undefined &&
     service.update.state !== 'updating' &&
+    service.update.state !== 'rollback_started' &&
     service.update.startedAt === before.update?.startedAt &&
     service.update.state === before.update?.state;
   return {

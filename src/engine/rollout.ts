@@ -24,6 +24,12 @@ export interface Rollout {
   /** Until the swarm has come to a verdict, milliseconds. */
   readonly timeoutMs: number;
   readonly onProgress: (message: string) => void;
+  /**
+   * Asked right before each attempt to write.
+   * @returns the version of the service that may be written
+   * @throws OperationError `not_authorized_any_more`
+   */
+  readonly checkStillAllowed: () => Promise<number>;
 }
 
 export type RolloutOutcome =
@@ -44,7 +50,7 @@ const LOG_LINES = 20;
  * Gives a service another image and watches until the swarm has come to a verdict. The verdict is the swarm's own
  * (`UpdateStatus`), which counts the monitor period; without one, as for a service that has no tasks, it is that all
  * tasks that should run do run the new image.
- * @throws OperationError `update_conflict`, `target_gone`
+ * @throws OperationError `update_conflict`, `not_authorized_any_more`, `target_gone`
  * @throws SwarmError
  */
 export async function rollOut(world: RolloutWorld, rollout: Rollout): Promise<RolloutOutcome> {
@@ -76,12 +82,24 @@ export async function rollOut(world: RolloutWorld, rollout: Rollout): Promise<Ro
 }
 
 /**
- * Whether the swarm is at this very update already. Writing the same spec once more would make it forget the update's
- * status, and with it that it should pause or roll back.
+ * Whether the swarm is at this very update already, or on its way back to this very image. Writing the same spec once
+ * more would make it forget the update's status, and with it that it should pause or roll back.
  * @see swarmkit, manager/controlapi/service.go (UpdateService) and manager/orchestrator/update/updater.go
  */
 function isUnderWay({ service, image, isForce }: Rollout): boolean {
-  return service.image === image && !isForce && service.update?.state === 'updating';
+  const isAtWork = service.update?.state === 'updating' || service.update?.state === 'rollback_started';
+  return service.image === image && !isForce && isAtWork;
+}
+
+/** Whether the rollback that was under way when we came has brought the service back to the image that is asked for. */
+function hasRolledBackTo(rollout: Rollout, { service, update }: RolloutView): boolean {
+  const before = rollout.service.update;
+  return (
+    isUnderWay(rollout) &&
+    before?.state === 'rollback_started' &&
+    before.startedAt === update?.startedAt &&
+    service.image === rollout.image
+  );
 }
 
 /** Somebody else may write the service at the same moment; then it is read and written anew. */
@@ -89,7 +107,8 @@ async function writeImage({ swarm, clock }: RolloutWorld, rollout: Rollout): Pro
   const { service, image, isForce, credentials } = rollout;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await swarm.updateServiceImage(service.id, { image, isForce }, credentials);
+      const version = await rollout.checkStillAllowed();
+      return await swarm.updateServiceImage(service.id, { image, isForce, version }, credentials);
     } catch (error) {
       if (!(error instanceof SwarmError && error.code === 'out_of_sequence')) {
         throw error;
@@ -140,6 +159,9 @@ function decide(
   const { service, update } = view;
   switch (update?.state) {
     case 'rollback_completed':
+      if (hasRolledBackTo(rollout, view)) {
+        return view.hasConverged && isSteady ? { status: 'succeeded' } : undefined;
+      }
       return {
         status: 'rolled_back',
         code: 'rolled_back',

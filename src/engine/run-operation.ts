@@ -1,5 +1,6 @@
 import { authorize, type LabelTokenContent, redeemLabelToken } from '../core/authorize.ts';
 import { OperationError, type OperationErrorCode } from '../core/errors.ts';
+import type { ImageReference } from '../core/image-reference.ts';
 import type { Operation, Verdict } from '../core/operation.ts';
 import { planOperation } from '../core/plan/index.ts';
 import { createRedactor } from '../core/redactor.ts';
@@ -41,29 +42,48 @@ export async function runOperation(
 }
 
 async function prepare(world: EngineWorld, content: LabelTokenContent) {
-  const service = await world.swarm.getService(content.target.id);
-  if (service === undefined) {
-    throw new OperationError('target_gone', 'Somebody removed the service before its turn came.');
-  }
+  const { service, target, labelToken } = await decide(world, content);
   if (await world.isOwnService(service.id)) {
     throw new OperationError(
       'own_service',
       'This is the service of swarm-utils itself, which would wait for its own end. Deploy its stack file anew instead.',
     );
   }
-  const target = serviceTarget(service);
-  const decision = authorize(content.caller, content.request, target);
-  if (!decision.allowed) {
-    throw new OperationError(
-      'not_authorized_any_more',
-      'The labels of the service changed after the operation was accepted, and do not allow it any more.',
-    );
-  }
   // What is allowed now is planned, which may be less than what was allowed then.
-  const steps = planOperation(redeemLabelToken(decision.labelToken), {
+  const steps = planOperation(redeemLabelToken(labelToken), {
     updateTimeoutMs: world.settings.timeouts.updateMs,
   });
-  return { context: { world: withSecretsOf(target, world), target, service }, steps };
+  const checkStillAllowed = async (image: ImageReference) => {
+    const request = { ...content.request, image };
+    const now = await decide(world, { ...content, request });
+    // A tag pattern that came in between wants what nobody has looked at.
+    if (redeemLabelToken(now.labelToken).mustMatchTag) {
+      throw notAuthorizedAnyMore();
+    }
+    return now.service.version;
+  };
+  return { context: { world: withSecretsOf(target, world), target, service, checkStillAllowed }, steps };
+}
+
+/** Decides on the service as it is now. */
+async function decide(world: EngineWorld, { caller, request, target: { id } }: LabelTokenContent) {
+  const service = await world.swarm.getService(id);
+  if (service === undefined) {
+    throw new OperationError('target_gone', 'Somebody removed the service before its turn came.');
+  }
+  const target = serviceTarget(service);
+  const decision = authorize(caller, request, target);
+  if (!decision.allowed) {
+    throw notAuthorizedAnyMore();
+  }
+  return { service, target, labelToken: decision.labelToken };
+}
+
+function notAuthorizedAnyMore(): OperationError {
+  return new OperationError(
+    'not_authorized_any_more',
+    'The service changed after the operation was accepted, and its labels do not allow it any more.',
+  );
 }
 
 /** What the tasks print may hold the password that the service's own labels hold. */

@@ -108,11 +108,12 @@ export interface Swarm {
 
   /**
    * Reads the service afresh and writes it back with another image, and nothing else changed.
+   * @param change.version of the service that this was decided on: of another one nothing is written
    * @throws SwarmError `out_of_sequence` when somebody wrote it in between, `not_found`
    */
   updateServiceImage(
     serviceId: string,
-    change: { readonly image: string; readonly isForce: boolean },
+    change: { readonly image: string; readonly isForce: boolean; readonly version: number },
     credentials?: RegistryCredentials,
   ): Promise<void>;
 
@@ -143,9 +144,14 @@ export interface Swarm {
   /**
    * Asks the registry, through the Engine, which digest a reference stands for; for multi-platform images that of the
    * index.
+   * @param timeoutMs longest wait, where that is less than the request time-out
    * @throws SwarmError `image_not_found`, `registry_unauthorized`, `registry_unreachable`
    */
-  resolveDigest(image: ImageReference, credentials?: RegistryCredentials): Promise<string>;
+  resolveDigest(
+    image: ImageReference,
+    credentials?: RegistryCredentials,
+    timeoutMs?: number,
+  ): Promise<string>;
 }
 
 export type SwarmErrorCode =

@@ -66,7 +66,11 @@ async function startEngine(
 suite('the write of a service', () => {
   test('changes the image and nothing else', async context => {
     const { swarm, written } = await startEngine(context);
-    await swarm.updateServiceImage('abc', { image: 'ghcr.io/acme/shop:2', isForce: false }, credentials);
+    await swarm.updateServiceImage(
+      'abc',
+      { image: 'ghcr.io/acme/shop:2', isForce: false, version: 7 },
+      credentials,
+    );
     const [first] = written;
     assert.match(first?.path ?? '', /\/services\/abc\/update\?version=7$/);
     const { TaskTemplate: template } = spec;
@@ -83,20 +87,20 @@ suite('the write of a service', () => {
 
   test('by force counts up', async context => {
     const { swarm, written } = await startEngine(context);
-    await swarm.updateServiceImage('abc', { image: 'ghcr.io/acme/shop:1', isForce: true });
+    await swarm.updateServiceImage('abc', { image: 'ghcr.io/acme/shop:1', isForce: true, version: 7 });
     assert.equal(written[0]?.body.TaskTemplate.ForceUpdate, 5);
   });
 
   test('without a login keeps the one that the swarm has, within a registry', async context => {
     const { swarm, written } = await startEngine(context);
-    await swarm.updateServiceImage('abc', { image: 'ghcr.io/acme/other:2', isForce: false });
+    await swarm.updateServiceImage('abc', { image: 'ghcr.io/acme/other:2', isForce: false, version: 7 });
     assert.equal(written[0]?.auth, undefined);
   });
 
   test('without a login takes the one that the swarm has away, when another registry is to be asked', async context => {
     const { swarm, written } = await startEngine(context);
     for (const image of ['evil.test/acme/shop:1', 'nginx:1', 'ghcr.io:443/acme/shop:1']) {
-      await swarm.updateServiceImage('abc', { image, isForce: false });
+      await swarm.updateServiceImage('abc', { image, isForce: false, version: 7 });
       assert.deepEqual(written.at(-1)?.auth, {}, image);
     }
   });

@@ -14,6 +14,7 @@ async function resolve(
   work: Partial<Resolve>,
   change: Partial<Service> = {},
   world: TestWorld = createWorld(),
+  timeoutMs = 1000,
 ) {
   const service = addShop(world, change);
   const context: StepContext = {
@@ -21,11 +22,12 @@ async function resolve(
     service,
     target: serviceTarget(service),
     onProgress: () => undefined,
+    checkStillAllowed: async () => service.version,
   };
   const step = {
     name: 'resolve',
     when: 'on-success',
-    timeoutMs: 1000,
+    timeoutMs,
     work: { kind: 'resolve-image', mustMatchTag: false, isForce: false, ...work },
   } as const;
   const outcome: StepOutcome = await resolveImage(context, step);
@@ -41,7 +43,8 @@ const status = (state: UpdateStatus['state']) => ({ update: { state, message: ''
 suite('the image of an update', () => {
   test('is pinned by tag and digest', async () => {
     const { outcome, resolved } = await resolve({ image: image('registry.test/acme/shop:2') });
-    assert.deepEqual(resolved, { pinned: newImage, credentials: undefined, isForce: false });
+    const reference = image('registry.test/acme/shop:2');
+    assert.deepEqual(resolved, { pinned: newImage, reference, credentials: undefined, isForce: false });
     assert.deepEqual(outcome.image, { from: oldImage, to: newImage, digest: newDigest });
     assert.equal(outcome.verdict, undefined);
   });
@@ -207,5 +210,30 @@ suite('the login', () => {
     const labels = { 'swarm-utils.update.registry.auth': 'true' };
     await assert.rejects(resolve({}, { labels }, world), { code: 'registry_credentials_missing' });
     assert.equal(world.swarm.callsOf('resolveDigest').length, 0);
+  });
+});
+
+suite('the registry', () => {
+  test('is asked no longer than the step may take, and than half a minute', async () => {
+    for (const [timeoutMs, expected] of [
+      [1000, 1000],
+      [600_000, 30_000],
+    ] as const) {
+      const world = createWorld();
+      await resolve({}, {}, world, timeoutMs);
+      assert.equal(world.swarm.callsOf('resolveDigest')[0]?.[2], expected);
+    }
+  });
+
+  test('has one time for both questions', async () => {
+    const world = createWorld();
+    const pinned = image(`registry.test/acme/shop:2@${newDigest}`);
+    const release = world.swarm.hold('resolveDigest');
+    void world.clock.sleep(400).then(release);
+    await resolve({ image: pinned, mustMatchTag: true }, {}, world);
+    assert.deepEqual(
+      world.swarm.callsOf('resolveDigest').map(([, , timeoutMs]) => timeoutMs),
+      [1000, 600],
+    );
   });
 });

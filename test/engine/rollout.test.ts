@@ -21,6 +21,7 @@ function run(
       isForce: false,
       timeoutMs,
       onProgress: message => progress.push(message),
+      checkStillAllowed: async () => (await world.swarm.getService(service.id))?.version ?? 0,
       ...change,
     },
   );
@@ -183,7 +184,7 @@ suite('a rollout', () => {
     assert.ok(clock.elapsedMs >= 2000);
     assert.deepEqual(swarm.callsOf('updateServiceImage')[0]?.slice(0, 2), [
       service.id,
-      { image: newImage, isForce: true },
+      { image: newImage, isForce: true, version: service.version },
     ]);
   });
 

@@ -423,7 +423,13 @@ suite('steps', () => {
       swarm.addTask({ serviceId: helper.id, state: isBad ? 'failed' : 'complete', exitCode: isBad ? 1 : 0 });
     });
     const recorder = createRecorder();
-    const end = await runSteps({ world, service, target: serviceTarget(service) }, steps, recorder.listener);
+    const shared = {
+      world,
+      service,
+      target: serviceTarget(service),
+      checkStillAllowed: async () => service.version,
+    };
+    const end = await runSteps(shared, steps, recorder.listener);
     return { end, ends: recorder.ends(), progress: recorder.progress };
   }
 

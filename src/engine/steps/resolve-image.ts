@@ -6,12 +6,17 @@ import {
 } from '../../core/image-reference.ts';
 import { findRegistryCredentials, type RegistryCredentials } from '../../core/registry-credentials.ts';
 import type { Work } from '../../core/step.ts';
+import { after } from '../clock.ts';
 import { readView, runsSteadily } from '../rollout-view.ts';
-import type { Service, Swarm } from '../swarm.ts';
+import type { Service } from '../swarm.ts';
 import type { EngineWorld, StepExecutor } from './step-executor.ts';
 
+/** A registry that has not answered by then will not; milliseconds. */
+const MAX_TIMEOUT_MS = 30_000;
+
 /** Finds the digest of the image, and whether there is anything to do. */
-export const resolveImage: StepExecutor<Work & { kind: 'resolve-image' }> = async (context, { work }) => {
+export const resolveImage: StepExecutor<Work & { kind: 'resolve-image' }> = async (context, step) => {
+  const { work } = step;
   const { service, target, world } = context;
   if (service.mode !== 'replicated' && service.mode !== 'global') {
     throw new OperationError('unsupported_mode', `A ${service.mode} service has no rollout to update.`);
@@ -29,26 +34,44 @@ export const resolveImage: StepExecutor<Work & { kind: 'resolve-image' }> = asyn
     target.labels.update.registry,
     world.settings.registries,
   );
-  const digest = await resolveDigest(world.swarm, wanted, credentials, work.mustMatchTag);
+  const timeoutMs = Math.min(step.timeoutMs, MAX_TIMEOUT_MS);
+  const digest = await resolveDigest(world, wanted, {
+    credentials,
+    mustMatchTag: work.mustMatchTag,
+    timeoutMs,
+  });
   const pinned = formatImageReference({ ...wanted, digest });
   const isSame =
     running?.digest === digest &&
     running.registry === wanted.registry &&
     running.repository === wanted.repository;
-  context.resolved = { pinned, credentials, isForce: work.isForce || (isSame && isStuck(service)) };
+  context.resolved = {
+    pinned,
+    reference: (work.mustMatchTag ? withoutDigest(wanted) : undefined) ?? wanted,
+    credentials,
+    isForce: work.isForce || (isSame && isStuck(service)),
+  };
   const image = { from: service.image, to: pinned, digest };
   return isSame && !work.isForce && (await isSettled(world, service))
     ? { status: 'succeeded', message: `The service runs ${digest} already.`, image, verdict: 'unchanged' }
     : { status: 'succeeded', message: `${formatImageReference(wanted)} is ${digest}.`, image };
 };
 
+interface Question {
+  readonly credentials: RegistryCredentials | undefined;
+  readonly mustMatchTag: boolean;
+  readonly timeoutMs: number;
+}
+
 async function resolveDigest(
-  swarm: Swarm,
+  { swarm, clock }: EngineWorld,
   image: ImageReference,
-  credentials: RegistryCredentials | undefined,
-  mustMatchTag: boolean,
+  { credentials, mustMatchTag, timeoutMs }: Question,
 ): Promise<string> {
-  const digest = await swarm.resolveDigest(image, credentials);
+  const until = after(clock, timeoutMs).getTime();
+  const ask = (reference: ImageReference) =>
+    swarm.resolveDigest(reference, credentials, until - clock.now().getTime());
+  const digest = await ask(image);
   if (image.digest === undefined) {
     return digest;
   }
@@ -58,7 +81,7 @@ async function resolveDigest(
   }
   if (mustMatchTag) {
     const { digest: _, ...tagged } = image;
-    const tagDigest = await swarm.resolveDigest(tagged, credentials);
+    const tagDigest = await ask(tagged);
     if (tagDigest !== digest) {
       throw new OperationError(
         'digest_mismatch',

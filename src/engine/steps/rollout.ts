@@ -18,6 +18,7 @@ export const rollout: StepExecutor<Work & { kind: 'rollout' }> = async (context,
       credentials: resolved.credentials,
       timeoutMs: step.timeoutMs + pendingMs + extraMs,
       onProgress,
+      checkStillAllowed: () => context.checkStillAllowed(resolved.reference),
     },
   );
   if (outcome.status === 'succeeded') {

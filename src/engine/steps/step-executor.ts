@@ -1,5 +1,6 @@
 import type { OperationErrorCode } from '../../core/errors.ts';
 import type { HelperReport, TaskReport } from '../../core/helper.ts';
+import type { ImageReference } from '../../core/image-reference.ts';
 import type { Operation, Verdict } from '../../core/operation.ts';
 import type { RegistryCredentials } from '../../core/registry-credentials.ts';
 import type { Step, Work } from '../../core/step.ts';
@@ -45,11 +46,20 @@ export interface StepContext {
   /** Set by `resolve-image`. */
   resolved?: ResolvedImage;
   readonly onProgress: (message: string) => void;
+  /**
+   * Decides once more whether the caller may deploy this image, on the labels as they are at this moment: hooks may have
+   * taken hours.
+   * @returns the version of the service that this holds for
+   * @throws OperationError `not_authorized_any_more`, `target_gone`
+   */
+  readonly checkStillAllowed: (image: ImageReference) => Promise<number>;
 }
 
 export interface ResolvedImage {
   /** With tag and digest. */
   readonly pinned: string;
+  /** What labels must allow: the digest is a part of it unless it is known to be the tag's own. */
+  readonly reference: ImageReference;
   readonly credentials: RegistryCredentials | undefined;
   /** The tasks must be made anew although the image is the same. */
   readonly isForce: boolean;
