@@ -133,7 +133,7 @@ export const masterKeyValue: ValueReader<string> = {
 };
 
 export const adminTokensValue: ValueReader<readonly TokenSecret[]> = {
-  expects: `tokens with commas, each of at least ${MIN_SECRET_LENGTH} characters, or \`sha256:\` and the 64 lower-case hex digits of its SHA-256`,
+  expects: `tokens with commas, each of at least ${MIN_SECRET_LENGTH} characters, or \`sha256:\` and the 64 lower-case hex digits of its SHA-256, and no other kind of hash`,
   read: text => {
     const tokens = splitList(text).map(token =>
       /\s/.test(token) || token.length < MIN_SECRET_LENGTH ? undefined : parseTokenSecret(token),

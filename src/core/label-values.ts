@@ -40,7 +40,8 @@ export const textValue: ValueReader<string> = {
 };
 
 export const tokenValue: ValueReader<TokenSecret> = {
-  expects: 'a token that is not empty, or `sha256:` and the 64 lower-case hex digits of its SHA-256',
+  expects:
+    'a token that is not empty, or `sha256:` and the 64 lower-case hex digits of its SHA-256, and no other kind of hash',
   read: parseTokenSecret,
 };
 

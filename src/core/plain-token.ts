@@ -1,8 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
 const HASHED = /^sha256:([0-9a-f]{64})$/;
-/** A slip in a hash must not make the hash itself the token: hashes are no secrets. */
-const MEANT_AS_HASH = /^\s*sha-?256\s*[:=-]/i;
+/**
+ * A slip in a hash, or one of another kind, must not make the hash itself the token: hashes are no secrets. These are
+ * `name:…`, the modular crypt format (`$2b$…`, `$argon2id$…`) and LDAP's (`{SSHA}…`). Bare hex is a token: people make
+ * them with `openssl rand -hex 32`.
+ */
+const MEANT_AS_HASH =
+  /^\s*(?:(?:sha-?[1-9]\d*|sha3-\d+|md[245]|bcrypt|scrypt|argon2\w*|pbkdf2\w*|blake[23]\w*)\s*[-:=]|\$+[a-z0-9][\w-]*\$|\{[a-z0-9][\w./-]*\})/i;
 
 /** A token that a caller presented. Its text can't be printed, logged or serialised by accident. */
 export class PlainToken {
@@ -43,7 +48,7 @@ export class TokenSecret {
 
 /**
  * Reads a token as labels and variables hold it: the text itself or `sha256:<64 lower-case hex>` of it.
- * @returns undefined when it is empty or blank, or looks like a hash and is no such hash
+ * @returns undefined when it is empty or blank, or looks like a hash and is not this one
  */
 export function parseTokenSecret(text: string): TokenSecret | undefined {
   const hex = HASHED.exec(text)?.[1];

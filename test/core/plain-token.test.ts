@@ -36,6 +36,22 @@ suite('plain tokens', () => {
     }
   });
 
+  test('bare hex is a token, since people make them so, and so is what only has a dollar or a brace', () => {
+    for (const text of [
+      hash,
+      hash.slice(32),
+      `${hash}${hash}`,
+      'a$2b$c',
+      '$secret',
+      'sha',
+      'shadow:1',
+      '{',
+      'md',
+    ]) {
+      assert.equal(new PlainToken(text).matches(secretOf(text)), true, text);
+    }
+  });
+
   for (const bad of [
     '',
     ' ',
@@ -52,6 +68,21 @@ suite('plain tokens', () => {
     `Sha-256:${hash}`,
     `sha256=${hash}`,
     `sha256-${hash}`,
+    `sha512:${hash}${hash}`,
+    `SHA-1:${hash.slice(24)}`,
+    `sha3-256:${hash}`,
+    `md5:${hash.slice(32)}`,
+    `bcrypt:${hash}`,
+    '$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy',
+    '$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy',
+    '$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy',
+    '$$2y$$10$$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy',
+    '$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b27dA',
+    '$6$salt$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJu',
+    '$apr1$salt$x',
+    '{SHA256}u4ymZg==',
+    '{SSHA}x',
+    '{PBKDF2-SHA256}x',
   ]) {
     test(`${JSON.stringify(bad)} is no token: a hash must never become one`, () => {
       assert.equal(parseTokenSecret(bad), undefined);
