@@ -24,7 +24,8 @@ how. Labels of its containers say nothing. Whoever can write the labels of a ser
 
 Everything under \`${labelPrefix}\` that is not listed here, or has a bad value, is a **fault**: it stands in the log and in
 \`GET /api/services/<name>\`, and any fault under \`${labelPrefix}update.\` stops updates of the service (422) until it is mended.
-A fault inside one provider's grant makes that grant void, and nothing else. A misspelt action (\`udpate\`) stops every action.
+A fault inside one provider's grant makes that grant void, and nothing else. A misspelt action
+(\`udpate\`) or prefix (\`swarm_utils.\`) stops every action.
 
 The labels of \`clean\`, \`backup\` and \`restore\` are known and checked, and do nothing in this version.
 
@@ -41,7 +42,9 @@ names must match, and what the platform did not say never matches. A grant for o
 ${labelTable(placeholders([...Object.values(grantLabels('update', 'gitlab')), refProtectedLabel('update')]))}
 
 - \`event\` is what started the pipeline. Default: \`push,workflow_dispatch,release\` on GitHub, \`push,web\` on GitLab. Pull and merge
-  request events count only when they are named.
+  request events count only when they are named. Where the label is written, webhooks about a part of a pipeline (\`job\`,
+  \`deployment\`) count only when they say what started it, and that is named: GitLab's do for merge requests alone, GitHub's \`deployment\` does when a
+  workflow made it. Without the label they may leave it open; \`pipeline\` and \`workflow_run\` must always say it.
 - \`repository\` takes \`owner/*\` under \`github-org\` alone.
 - \`repository-id\` is proved by OIDC tokens, by the organisation's webhook and by GitLab's signing tokens of a project; a derived
   webhook secret proves the path alone, so webhooks want \`repository\` as well.

@@ -12,7 +12,7 @@ import {
 } from './label-definitions.ts';
 import { type ActionName, actionNames } from './operation.ts';
 import type { TokenSecret } from './plain-token.ts';
-import { judgeUnknownLabel, looksSecret } from './unknown-label.ts';
+import { isNearly, judgeUnknownLabel, looksSecret } from './unknown-label.ts';
 
 export const labelPrefix = 'swarm-utils.';
 
@@ -41,6 +41,8 @@ export interface Grant {
   readonly refs?: readonly string[];
   readonly environment?: string;
   readonly startedBy: readonly string[];
+  /** `startedBy` is what the label says, not the default: then it binds every event about a pipeline. */
+  readonly isStartedByWritten: boolean;
   readonly workflow?: string;
   /** GitLab: the ref must be protected. */
   readonly refProtected: boolean;
@@ -55,7 +57,7 @@ export interface ActionLabels {
   readonly timeoutMs?: number;
   /**
    * Faults under `swarm-utils.<action>.`, save those that void one grant and nothing else, and under what is no action
-   * at all: a label that was to limit this one may be misspelt there.
+   * at all, or under a misspelt prefix: a label that was to limit this one may be misspelt there.
    */
   readonly faults: readonly LabelFault[];
 }
@@ -191,6 +193,7 @@ function readGrant(reader: LabelReader, action: ActionName, provider: ProviderNa
   const grant: Grant = {
     provider,
     startedBy: reader.read(definitions.event) ?? defaultStartedBy[provider],
+    isStartedByWritten: reader.has(definitions.event),
     refProtected: provider === 'gitlab' && (reader.read(refProtected) ?? true),
     on: reader.read(definitions.on) ?? [],
     ...defined({
@@ -237,18 +240,25 @@ function readExec(reader: LabelReader, definitions: ReturnType<typeof execLabels
 }
 
 function findUnknown(raw: Readonly<Record<string, string>>): LabelFault[] {
-  return Object.entries(raw)
-    .filter(([label]) => label.startsWith(labelPrefix) && label !== helperLabel)
-    .map(([label, value]) => ({ label, key: label.slice(labelPrefix.length), value }))
-    .filter(({ key }) => !serviceLabelDefinitions.has(key))
-    .map(({ label, key, value }) => {
-      const { mayBeSecret, meant } = judgeUnknownLabel(key);
-      return {
-        label: cut(label),
-        value: mayBeSecret ? redacted : cut(value),
-        message: meant === undefined ? 'is unknown' : `is unknown (did you mean ${labelPrefix}${meant}?)`,
-      };
-    });
+  return Object.entries(raw).flatMap(([label, value]) => {
+    const hasPrefix = label.startsWith(labelPrefix);
+    const key = hasPrefix ? label.slice(labelPrefix.length) : keyAfterNearPrefix(label);
+    const isKnown = hasPrefix && (label === helperLabel || serviceLabelDefinitions.has(key ?? ''));
+    if (key === undefined || isKnown) {
+      return [];
+    }
+    const { mayBeSecret, meant = hasPrefix ? undefined : '…' } = judgeUnknownLabel(key);
+    const message = meant === undefined ? 'is unknown' : `is unknown (did you mean ${labelPrefix}${meant}?)`;
+    return [{ label: cut(label), value: mayBeSecret ? redacted : cut(value), message }];
+  });
+}
+
+/** What follows a prefix that is nearly ours: a label that was to limit something may be misspelt there too. */
+function keyAfterNearPrefix(label: string): string | undefined {
+  const dot = label.indexOf('.');
+  return isNearly(label.slice(0, Math.max(0, dot)), labelPrefix.slice(0, -1))
+    ? label.slice(dot + 1)
+    : undefined;
 }
 
 /** The grant that a label, known or not, belongs to; undefined for others. */
@@ -260,7 +270,10 @@ function grantOf(label: string): string | undefined {
 }
 
 function actionOf(label: string): ActionName | undefined {
-  const [, segment] = label.split('.', 2);
+  const [prefix, segment] = label.split('.', 2);
+  if (`${prefix}.` !== labelPrefix) {
+    return undefined;
+  }
   return actionNames.find(name => name === segment);
 }
 

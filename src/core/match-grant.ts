@@ -1,4 +1,4 @@
-import type { Delivery, VerifiedIdentity } from '../../providers/provider.ts';
+import type { Delivery, VerifiedIdentity, WebhookEvent } from '../../providers/provider.ts';
 import type { Finding } from './denial.ts';
 import type { Grant } from './labels.ts';
 
@@ -60,10 +60,13 @@ function matchCircumstances(
       message: `The ref is ${say(identity.ref)}, not ${grant.refs.join(' or ')}.`,
     };
   }
-  if (needsStartedBy(identity, delivery) && !grant.startedBy.includes(identity.startedBy ?? '')) {
+  if (needsStartedBy(grant, identity, delivery) && !grant.startedBy.includes(identity.startedBy ?? '')) {
     return {
       reason: 'event_not_allowed',
-      message: `The pipeline was started by ${say(identity.startedBy)}, not by ${grant.startedBy.join(' or ')}.`,
+      message:
+        identity.startedBy === undefined
+          ? `The label \`event\` wants a pipeline started by ${grant.startedBy.join(' or ')}, and what started it is not given.`
+          : `The pipeline was started by ${identity.startedBy}, not by ${grant.startedBy.join(' or ')}.`,
     };
   }
   if (grant.workflow !== undefined && grant.workflow !== identity.workflow) {
@@ -84,13 +87,20 @@ function matchCircumstances(
   return undefined;
 }
 
-/** Tokens and pipeline events must say what started the pipeline; of other events, what they are is enough. */
-function needsStartedBy(identity: VerifiedIdentity, delivery: Delivery | undefined): boolean {
+const pipelineEvents: readonly WebhookEvent[] = ['workflow_run', 'pipeline'];
+/** Events about a part of a pipeline, which mostly don't say what started it. */
+const partEvents: readonly WebhookEvent[] = ['job', 'deployment'];
+
+/**
+ * Tokens and pipeline events must say what started the pipeline, and so must its jobs and deployments where the grant
+ * says it in writing; of other events, what they are is enough.
+ */
+function needsStartedBy(grant: Grant, identity: VerifiedIdentity, delivery: Delivery | undefined): boolean {
   return (
     identity.startedBy !== undefined ||
     delivery === undefined ||
-    delivery.event === 'workflow_run' ||
-    delivery.event === 'pipeline'
+    pipelineEvents.includes(delivery.event) ||
+    (grant.isStartedByWritten && partEvents.includes(delivery.event))
   );
 }
 

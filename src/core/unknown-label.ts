@@ -10,7 +10,10 @@ export interface UnknownLabel {
 }
 
 const MAX_LENGTH = 100;
-const SECRET_PART = /tok|pass|pwd|secret|cred|auth|key/;
+const MAX_SLIPS = 2;
+const SECRET_PART = /tok|pass|pw|secret|cred|auth|key|login|bearer|hook|cert|private/;
+/** Too short to be looked for within other words: `path`, `pattern` … */
+const SECRET_WORD = /(?<![a-z])pats?(?![a-z])/;
 const LONG_SECRET_WORDS = ['token', 'password', 'passwd', 'secret'];
 
 /** @param key without `swarm-utils.` */
@@ -28,11 +31,17 @@ export function judgeUnknownLabel(key: string): UnknownLabel {
   return { mayBeSecret, ...(isNear && { meant: nearest.key }) };
 }
 
+/** Whether a text is another one but for its case or two slips. */
+export function isNearly(text: string, meant: string): boolean {
+  return text.length <= meant.length + MAX_SLIPS && distance(text.toLowerCase(), meant) <= MAX_SLIPS;
+}
+
 /** Whether a key sounds like that of a secret, also when misspelt. */
 export function looksSecret(key: string): boolean {
-  const text = key.toLowerCase();
+  const text = key.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase();
   return (
     SECRET_PART.test(text) ||
+    SECRET_WORD.test(text) ||
     text.split(/[^a-z]+/).some(word => LONG_SECRET_WORDS.some(secret => distance(word, secret) <= 2))
   );
 }

@@ -113,6 +113,7 @@ suite('labels of the contract', () => {
         refs: ['refs/heads/main', 'refs/tags/v*'],
         environment: 'production',
         startedBy: ['push', 'pull_request'],
+        isStartedByWritten: true,
         workflow: 'acme/shop/.github/workflows/x.yml@refs/heads/main',
         refProtected: false,
         on: ['package', 'registry_package', 'workflow_run', 'release', 'push', 'deployment'],
@@ -146,6 +147,7 @@ suite('labels of the contract', () => {
     assert.equal(update.imageAllow, undefined);
     assert.deepEqual(github?.startedBy, ['push', 'workflow_dispatch', 'release']);
     assert.deepEqual(gitlab?.startedBy, ['push', 'web']);
+    assert.equal(gitlab?.isStartedByWritten, false);
     assert.deepEqual(github?.on, []);
     assert.equal(github?.refProtected, false);
     assert.equal(gitlab?.refProtected, true);
@@ -157,9 +159,8 @@ suite('labels of the contract', () => {
       parseServiceLabels({
         'com.docker.stack.namespace': 'acme',
         'swarm-utils': 'x',
-        'swarm-utilsx.update.token': 'x',
-        'xswarm-utils.update.token': 'x',
-        'Swarm-Utils.update.token': 'x',
+        'my-swarm-utils.update.token': 'x',
+        'com.swarm-utils.update.token': 'x',
         'traefik.enable': 'maybe',
         'swarm-utils.helper': 'true',
       }).faults,
