@@ -16,6 +16,9 @@ ${table(
 Bodies are JSON (\`Content-Type: application/json\`, UTF-8, not compressed, at most 64 KiB; webhooks as
 [providers.md](providers.md) says). Unknown fields, fields given twice and wrong types are 400, with every wrong field named.
 
+A server has 512 connections, those that wait for an answer included. When they run short, idle ones are closed, and then those that owe the
+rest of a request. The image's own health check asks \`health.sock\` in \`SWARM_UTILS_DATA_DIR\`, which nobody can crowd out.
+
 ## Credentials
 \`Authorization: Bearer <token>\`, or \`token\` in the JSON body. A token is
 

@@ -14,6 +14,7 @@ import { createOwnServiceCheck } from './engine/own-service.ts';
 import { openStore } from './engine/store.ts';
 import { closeServer, listen, stopOnSignal } from './graceful-stop.ts';
 import { createHttpServer, type HttpOptions } from './http/app.ts';
+import { type HealthSocket, openHealthSocket } from './http/health-socket.ts';
 import { createLog, type Log } from './log.ts';
 import { type CommandResult, webhookSecretCommand } from './webhook-secret-command.ts';
 
@@ -121,6 +122,7 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
       log.warn({ event: 'label.fault', service: name, ...fault }, 'a label that grants nothing'),
   });
 
+  let health: HealthSocket | undefined;
   stopOnSignal(log, async () => {
     isStopping = true;
     labelWatch.stop();
@@ -130,9 +132,13 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
     }
     await operations.stop();
     await Promise.all(servers.map(({ server }) => closeServer(server)));
+    // Last of all, so that what takes long to stop is not taken for ill.
+    health?.remove();
+    await (health && closeServer(health.server));
     store.close();
   });
   await Promise.all(servers.map(({ server, port: on }) => listen(server, on)));
+  health = await openHealthSocket(config.dataDir);
   logStart(log, config, providers);
   labelWatch.look().catch((error: unknown) => {
     log.warn(

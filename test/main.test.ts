@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -195,7 +195,7 @@ describe('the program', () => {
         headers: { 'content-type': 'application/json', authorization: `Bearer ${ADMIN_TOKEN}` },
         body: JSON.stringify({ serviceName: 'shop_web', image: 'registry.example.com/shop/web:2' }),
       });
-    return { program, started, url, port, update };
+    return { program, started, url, port, update, dataFolder: join(dataDir, String(port)) };
   }
 
   it('says what is on, serves, and ends with 0 on SIGTERM', async () => {
@@ -273,6 +273,38 @@ describe('the program', () => {
     release.resolve();
   });
 
+  it('is well by the health check of its image until it ends, also when nobody else gets a connection', async () => {
+    release = Promise.withResolvers();
+    const { program, url, port, update, dataFolder } = await startProgram();
+    assert.equal(await healthCheck(dataFolder), 0);
+    const sockets = Array.from({ length: 600 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+    await sleep(200);
+    assert.equal(await healthCheck(dataFolder), 0);
+    for (const socket of sockets) {
+      socket.destroy();
+    }
+    const answer = update();
+    await untilRunning(url);
+    program.kill('SIGTERM');
+    await program.logs('stop.awaits');
+    assert.equal(await healthCheck(dataFolder), 0);
+    release.resolve();
+    await answer;
+    assert.equal((await program.ended).code, 0);
+    assert.equal(await healthCheck(dataFolder), 1);
+    assert.equal(existsSync(join(dataFolder, 'health.sock')), false);
+  });
+
+  it('is well again after it was killed and left its socket', async () => {
+    const { program, dataFolder } = await startProgram();
+    program.kill('SIGKILL');
+    await program.ended;
+    assert.equal(existsSync(join(dataFolder, 'health.sock')), true);
+    assert.equal(await healthCheck(dataFolder), 1);
+    await startProgram({ SWARM_UTILS_DATA_DIR: dataFolder });
+    assert.equal(await healthCheck(dataFolder), 0);
+  });
+
   it('says why it can not start', async () => {
     const { port } = await startProgram();
     const second = run([], {
@@ -296,6 +328,15 @@ describe('the program', () => {
     assert.equal((await fetch(`${url}/readyz`)).status, 503);
   });
 });
+
+/** What the image's HEALTHCHECK ends with. */
+async function healthCheck(dataFolder: string): Promise<number | null> {
+  const dockerfile = readFileSync(join(import.meta.dirname, '..', 'Dockerfile'), 'utf8');
+  const [, ...args]: string[] = JSON.parse(/^HEALTHCHECK[^[]*(\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]');
+  const child = spawn(process.execPath, args, { env: { SWARM_UTILS_DATA_DIR: dataFolder } });
+  const [code] = await once(child, 'exit');
+  return code;
+}
 
 async function untilRunning(url: string): Promise<void> {
   const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };

@@ -1,6 +1,7 @@
 import type { Server, ServerOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type AnswerCode, errorAnswer } from './errors.ts';
+import { capConnections } from './make-room.ts';
 
 /** Held answers count too: this many pipelines can wait at once. */
 const MAX_CONNECTIONS = 512;
@@ -24,7 +25,7 @@ export const serverLimits: ServerOptions = {
 
 /** Caps the connections, and answers what is not even HTTP in the form of every other error. */
 export function harden(server: Server): void {
-  server.maxConnections = MAX_CONNECTIONS;
+  capConnections(server, MAX_CONNECTIONS);
   const answering = new WeakSet<Duplex>();
   server.prependListener('request', (request, response) => {
     answering.add(request.socket);
