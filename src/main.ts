@@ -11,6 +11,7 @@ import { createDockerodeSwarm } from './engine/dockerode.ts';
 import { createLabelWatch } from './engine/label-watch.ts';
 import { createOperations } from './engine/operations.ts';
 import { createOwnServiceCheck } from './engine/own-service.ts';
+import { createParsedTargets } from './engine/parsed-targets.ts';
 import { openStore } from './engine/store.ts';
 import { closeServer, listen, stopOnSignal } from './graceful-stop.ts';
 import { createHttpServer, type HttpOptions } from './http/app.ts';
@@ -92,9 +93,11 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
       log.error({ event: 'operation.fault', id, err: error }, 'unexpected fault in an operation'),
   });
   const providers = createProviders(config.providers);
+  const parsedTargets = createParsedTargets();
   let isStopping = false;
   const shared: Omit<HttpOptions, 'routes'> = {
     swarm,
+    parsedTargets,
     operations,
     providers,
     replay: store.replay,
@@ -117,6 +120,7 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
 
   const labelWatch = createLabelWatch({
     swarm,
+    parsedTargets,
     intervalMs: LABEL_WATCH_INTERVAL_MS,
     onFault: ({ name }, fault) =>
       log.warn({ event: 'label.fault', service: name, ...fault }, 'a label that grants nothing'),

@@ -2,7 +2,8 @@ import type { Logger } from 'pino';
 import { type Finding, mayRead, visibilityOf } from '../core/authorize.ts';
 import { RequestError, type RequestErrorCode } from '../core/errors.ts';
 import { type Caller, summarizeCaller } from '../core/operation.ts';
-import { type ServiceTarget, serviceTarget } from '../core/target.ts';
+import type { ServiceTarget } from '../core/target.ts';
+import type { ParsedTargets } from '../engine/parsed-targets.ts';
 import type { Service, Swarm } from '../engine/swarm.ts';
 
 /** What callers may know of services. */
@@ -31,15 +32,20 @@ export interface ReadableService {
   readonly target: ServiceTarget;
 }
 
-export function createAccess(swarm: Swarm, log: Logger): Access {
-  const listAll = shareRunning(() => swarm.listServices());
+export function createAccess(swarm: Swarm, parsedTargets: ParsedTargets, log: Logger): Access {
+  const listAll = shareRunning(async () => {
+    const services = await swarm.listServices();
+    parsedTargets.ofAll(services);
+    return services;
+  });
+  const nobodys = () => new RequestError('unauthorized', 'the plain token is nobody’s');
 
   async function refuse(caller: Caller): Promise<RequestError> {
     if (
       caller.kind === 'token' &&
-      !(await listAll()).some(service => mayRead(caller, serviceTarget(service)))
+      !(await listAll()).some(service => mayRead(caller, parsedTargets.of(service)))
     ) {
-      return new RequestError('unauthorized', 'the plain token is nobody’s');
+      return nobodys();
     }
     return new RequestError('not_found', 'Not found, or not the caller’s.');
   }
@@ -59,15 +65,16 @@ export function createAccess(swarm: Swarm, log: Logger): Access {
         }
         throw error;
       }
-      return serviceTarget(service);
+      return parsedTargets.of(service);
     },
     async readableServices(caller, label) {
       const services = await (label === undefined ? listAll() : swarm.listServices(label));
       const readable = services
-        .map(service => ({ service, target: serviceTarget(service) }))
+        .map(service => ({ service, target: parsedTargets.of(service) }))
         .filter(({ target }) => mayRead(caller, target));
       if (readable.length === 0 && caller.kind === 'token') {
-        const error = await refuse(caller);
+        // Of all services there is nothing more to ask.
+        const error = label === undefined ? nobodys() : await refuse(caller);
         if (error.code === 'unauthorized') {
           throw error;
         }
@@ -76,7 +83,7 @@ export function createAccess(swarm: Swarm, log: Logger): Access {
     },
     async readableService(caller, find) {
       const service = await find();
-      const target = service && serviceTarget(service);
+      const target = service && parsedTargets.of(service);
       return service && target && mayRead(caller, target) ? { service, target } : undefined;
     },
   };

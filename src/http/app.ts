@@ -116,7 +116,7 @@ function addApi(app: Express, options: HttpOptions, startOnce: StartOnce): void 
   const { providers, adminTokens, heartbeatMs = 15_000 } = options;
   const { tokens } = providers;
   const authenticate = createAuthenticate({ tokens, adminTokens });
-  const access = createAccess(options.swarm, options.log);
+  const access = createAccess(options.swarm, options.parsedTargets, options.log);
   const shared = { ...options, access, authenticate, startOnce, tokens, heartbeatMs };
   const operations = createOperationRoutes(shared);
   const services = createServiceRoutes(shared);
@@ -140,7 +140,7 @@ function createReceivers(
 ): ReadonlyMap<string, WebhookReceiver> {
   const { providers, webhookDeadlineMs: deadlineMs = 9_000 } = options;
   const readBody = createWebhookBodyReader();
-  const targets = createWebhookTargets(options.swarm);
+  const targets = createWebhookTargets(options.swarm, options.parsedTargets);
   const shared = { ...options, startOnce, answerError, readBody, targets, deadlineMs };
   return new Map(
     [...providers.webhooks].map(([name, verifier]) => {

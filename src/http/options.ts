@@ -2,12 +2,14 @@ import type { Logger } from 'pino';
 import type { Providers } from '../../providers/provider.ts';
 import type { TokenSecret } from '../core/plain-token.ts';
 import type { Operations } from '../engine/operations.ts';
+import type { ParsedTargets } from '../engine/parsed-targets.ts';
 import type { Replay } from '../engine/replay.ts';
 import type { Swarm } from '../engine/swarm.ts';
 
 /** What the HTTP side needs of the rest. */
 export interface HttpOptions {
   readonly swarm: Swarm;
+  readonly parsedTargets: ParsedTargets;
   readonly operations: Operations;
   readonly providers: Providers;
   readonly replay: Replay;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLabelWatch } from '../../src/engine/label-watch.ts';
+import { createParsedTargets } from '../../src/engine/parsed-targets.ts';
 import { SwarmError } from '../../src/engine/swarm.ts';
 import { createWorld } from './world.ts';
 
@@ -10,6 +11,7 @@ function setUp(intervalMs = 1_000_000) {
   const told: string[] = [];
   const watch = createLabelWatch({
     swarm,
+    parsedTargets: createParsedTargets(),
     intervalMs,
     onFault: (service, fault) => told.push(`${service.name} ${fault.label} ${fault.value}`),
   });

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Providers } from '../../providers/provider.ts';
 import { parseTokenSecret, type TokenSecret } from '../../src/core/plain-token.ts';
+import { createParsedTargets } from '../../src/engine/parsed-targets.ts';
 import { createHttpServer, type HttpOptions } from '../../src/http/app.ts';
 import { createLog } from '../../src/log.ts';
 import { createFakeOperations, type FakeOperations } from '../fixtures/fake-operations.ts';
@@ -62,6 +63,7 @@ export async function startServer(
   const log: string[] = [];
   const server = createHttpServer({
     swarm,
+    parsedTargets: createParsedTargets(),
     operations,
     replay,
     providers: createFakeProviders(),
