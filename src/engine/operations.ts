@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type LabelToken, type LabelTokenContent, redeemLabelToken } from '../core/authorize.ts';
+import { boundOutput } from '../core/bound-output.ts';
 import { RequestError } from '../core/errors.ts';
 import { isFinished, type Operation, summarizeCaller } from '../core/operation.ts';
 import type { StepReport } from '../core/step.ts';
@@ -140,8 +141,9 @@ export function createOperations({
   const listenTo = (record: Running) => ({
     step(step: StepReport) {
       const others = record.operation.steps.filter(({ name }) => name !== step.name);
-      record.operation = { ...record.operation, steps: [...others, step] };
-      tell(record, { type: 'step', step });
+      const steps = boundOutput([...others, step]);
+      record.operation = { ...record.operation, steps };
+      tell(record, { type: 'step', step: steps.at(-1) ?? step });
     },
     image(image: Operation['image']) {
       change(record, image === undefined ? {} : { image });

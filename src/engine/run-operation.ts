@@ -2,6 +2,7 @@ import { authorize, type LabelTokenContent, redeemLabelToken } from '../core/aut
 import { OperationError, type OperationErrorCode } from '../core/errors.ts';
 import type { ImageReference } from '../core/image-reference.ts';
 import type { Operation, Verdict } from '../core/operation.ts';
+import { showable } from '../core/outside-text.ts';
 import { planOperation } from '../core/plan/index.ts';
 import { createRedactor } from '../core/redactor.ts';
 import type { Step, StepReport } from '../core/step.ts';
@@ -130,7 +131,7 @@ async function runStep(context: StepContext, step: Step, listener: OperationList
     ...begun,
     status,
     durationMs: context.world.clock.now().getTime() - startedAt.getTime(),
-    ...(message !== undefined && { message: context.world.redact(message) }),
+    ...(message !== undefined && { message: showable(message, context.world.redact) }),
     ...(helper !== undefined && { helper }),
     ...(tasks !== undefined && tasks.length > 0 && { tasks }),
   });
@@ -141,7 +142,7 @@ function endOf(world: EngineWorld, outcome: StepOutcome): OperationEnd {
   const { status, verdict, error } = outcome;
   return {
     status: verdict ?? status,
-    ...(error !== undefined && { error: { ...error, message: world.redact(error.message) } }),
+    ...(error !== undefined && { error: { ...error, message: showable(error.message, world.redact) } }),
   };
 }
 

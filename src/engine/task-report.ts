@@ -1,7 +1,6 @@
 import type { TaskReport } from '../core/helper.ts';
+import { showable } from '../core/outside-text.ts';
 import { type Node, type Swarm, SwarmError, type Task, type TaskState, taskStates } from './swarm.ts';
-
-const MAX_LINE_LENGTH = 2000;
 
 /** Whether a task has come to its end, one way or another. */
 export function isTerminal(state: TaskState): boolean {
@@ -57,7 +56,7 @@ async function reportTask(
     state: task.state,
     logs: task.containerId === undefined ? [] : await readLogs(swarm, task.id, lines, redact),
     ...(hasExited && task.exitCode !== undefined && { exitCode: task.exitCode }),
-    ...(task.error !== undefined && { error: redact(task.error) }),
+    ...(task.error !== undefined && { error: showable(task.error, redact) }),
   };
 }
 
@@ -68,10 +67,10 @@ async function readLogs(
   redact: (text: string) => string,
 ): Promise<readonly string[]> {
   try {
-    return (await swarm.taskLogs(taskId, lines)).map(line => cut(redact(line)));
+    return (await swarm.taskLogs(taskId, lines)).map(line => showable(line, redact));
   } catch (error) {
     if (error instanceof SwarmError) {
-      return [`(the logs can't be read: ${redact(error.message)})`];
+      return [`(the logs can't be read: ${showable(error.message, redact)})`];
     }
     throw error;
   }
@@ -87,9 +86,4 @@ async function listNodes(swarm: Swarm): Promise<readonly Node[]> {
     }
     throw error;
   }
-}
-
-/** After the redaction: of a secret that is cut, nothing would know the rest. */
-function cut(line: string): string {
-  return line.length > MAX_LINE_LENGTH ? `${line.slice(0, MAX_LINE_LENGTH)}…` : line;
 }
