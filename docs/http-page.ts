@@ -91,7 +91,7 @@ with hooks has the output of its \`helper\`, a failed rollout that of the failed
 Events have the types \`status\`, \`step\`, \`progress\` and, last, \`finished\` with the operation. The stream itself is always 200.
 
 \`GET ${routes.operations.path}\` takes \`limit\` (1 to 200, default 50) and \`serviceName\`. Admins see all operations, others those of services whose labels
-know them.
+know them. In the list the \`logs\` of tasks are left out: \`GET ${routes.operation.path}\` has them.
 
 ## Services
 \`GET ${routes.services.path}\` and \`…/:name\` answer \`id\`, \`name\`, \`image\`, \`mode\`, \`replicas\`, \`updateStatus\`, the enabled \`actions\` and the label \`faults\`; no labels.

@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import type { OperationErrorCode } from '../core/errors.ts';
+import type { TaskReport } from '../core/helper.ts';
 import { isFinished, type Operation } from '../core/operation.ts';
 import { sendJson } from './send-json.ts';
 
@@ -60,6 +61,20 @@ export function sendOperation(response: Response, operation: Operation, retryAft
     response.set('Retry-After', String(retryAfterSeconds));
   }
   sendJson(response, status, operation);
+}
+
+/** An operation as lists show it: what its tasks printed would make them large. */
+export function withoutLogs(operation: Operation): object {
+  const steps = operation.steps.map(({ helper, tasks, ...step }) => ({
+    ...step,
+    ...(helper !== undefined && { helper: { ...helper, tasks: helper.tasks.map(withoutLines) } }),
+    ...(tasks !== undefined && { tasks: tasks.map(withoutLines) }),
+  }));
+  return { ...operation, steps };
+}
+
+function withoutLines({ logs: _, ...task }: TaskReport): object {
+  return task;
 }
 
 /** Whether the caller asked for events rather than for JSON. */

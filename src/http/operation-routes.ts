@@ -6,6 +6,7 @@ import type { Swarm } from '../engine/swarm.ts';
 import type { Access } from './access.ts';
 import type { Authenticate } from './authenticate.ts';
 import { streamOperation } from './event-stream.ts';
+import { withoutLogs } from './operation-answer.ts';
 import { countField, readFields, serviceNameField } from './read-fields.ts';
 import { sendJson } from './send-json.ts';
 
@@ -52,15 +53,17 @@ export function createOperationRoutes(options: {
     list: async (request: Request, response: Response): Promise<void> => {
       const { limit, serviceName } = readFields(listQuery, request.query);
       const { caller } = await authenticate(request);
+      const send = (listed: readonly Operation[]) =>
+        sendJson(response, 200, { operations: listed.map(withoutLogs) });
       if (serviceName === undefined) {
-        sendJson(response, 200, { operations: await listReadable(caller, limit) });
+        send(await listReadable(caller, limit));
         return;
       }
       const found = await access.readableService(caller, () => swarm.findService(serviceName));
       if (found === undefined) {
         throw await access.refuse(caller);
       }
-      sendJson(response, 200, { operations: operations.list({ limit, targetId: found.target.id }) });
+      send(operations.list({ limit, targetId: found.target.id }));
     },
     one: async (request: Request, response: Response): Promise<void> => {
       const { caller } = await authenticate(request);

@@ -106,6 +106,44 @@ test('operations: everyone sees those of their own services, newest first', asyn
   assert.deepEqual(await ids('/api/operations', adminToken), ['operation-1', 'operation-2', 'operation-3']);
 });
 
+test('operations are listed without what their tasks printed, which the single one has', async context => {
+  const { ask, update, operations } = await startServer(context);
+  const logs = Array.from({ length: 100 }, () => 'canary-line '.repeat(80));
+  const task = { id: 'task', node: 'worker-1', state: 'failed', exitCode: 1, error: 'exit 1', logs };
+  const steps = [
+    {
+      name: 'exec-pre',
+      status: 'succeeded',
+      message: 'ran',
+      helper: { name: 'helper', tasks: [task, task] },
+    },
+    { name: 'rollout', status: 'failed', durationMs: 5, tasks: [task] },
+    { name: 'exec-post', status: 'skipped' },
+  ] as const;
+  operations.endAllWith({ status: 'failed', steps });
+  for (let count = 0; count < 200; count += 1) {
+    await update({ serviceName: 'shop', token: adminToken, waitRes: false });
+  }
+  for (const [path, token] of [
+    ['/api/operations?limit=200', adminToken],
+    ['/api/operations?limit=200', shopToken],
+    ['/api/operations?limit=200&serviceName=shop', shopToken],
+  ] as const) {
+    const { text, json } = await ask(path, { token });
+    assert.equal(json.operations.length, 200);
+    assert.ok(text.length < 256 * 1024, `${text.length} bytes`);
+    assert.doesNotMatch(text, /canary/);
+    const { logs: _, ...short } = task;
+    assert.deepEqual(json.operations[0].steps, [
+      { ...steps[0], helper: { name: 'helper', tasks: [short, short] } },
+      { ...steps[1], tasks: [short] },
+      steps[2],
+    ]);
+  }
+  const { json } = await ask('/api/operations/operation-1', { token: shopToken });
+  assert.deepEqual(json.steps, steps);
+});
+
 test('an operation of a service that is gone is for admins', async context => {
   const { ask, update, swarm } = await startServer(context);
   await update({ serviceName: 'shop', token: shopToken });
