@@ -46,8 +46,8 @@ ${labelTable(placeholders([...Object.values(grantLabels('update', 'gitlab')), re
   \`deployment\`) count only when they say what started it, and that is named: GitLab's do for merge requests alone, GitHub's \`deployment\` does when a
   workflow made it. Without the label they may leave it open; \`pipeline\` and \`workflow_run\` must always say it.
 - \`repository\` takes \`owner/*\` under \`github-org\` alone.
-- \`repository-id\` is proved by OIDC tokens, by the organisation's webhook and by GitLab's signing tokens of a project; a derived
-  webhook secret proves the path alone, so webhooks want \`repository\` as well.
+- \`repository-id\` is proved by OIDC tokens and by the organisation's webhook. Every other webhook proves the path alone, GitLab's signing tokens
+  included, and only claims the id: it can narrow \`repository\` there, and not stand in for it.
 - With \`environment\` alone, whoever can run a pipeline in that environment may deploy: protect it on the platform.
 - \`ref-protected\` is for GitLab alone.
 

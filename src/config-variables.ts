@@ -184,7 +184,7 @@ const host = {
   SWARM_UTILS_DATA_DIR: withDefault(
     textValue,
     '/data',
-    'Folder of the SQLite file with history and replay records.',
+    'Folder of the SQLite file with history and replay records, and of the socket that the health check asks.',
   ),
   SWARM_UTILS_LOG_LEVEL: withDefault(
     oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const),
