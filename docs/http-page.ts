@@ -52,6 +52,16 @@ ${table(
   ],
 )}
 
+Without waiting, and asking until there is a verdict (reading an operation is 200 whatever its verdict):
+
+\`\`\`sh
+id=$(curl -sSf http://swarm-utils:3000${routes.updateService.path} -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+  -d '{"serviceName": "shop_web", "image": "registry.example.com/shop/web:1.2.3", "waitRes": false}' | jq -r .id)
+until status=$(curl -sSf "http://swarm-utils:3000/api/operations/$id" -H "Authorization: Bearer $TOKEN" | jq -r .status)
+  [ "$status" != queued ] && [ "$status" != running ]; do sleep 2; done
+[ "$status" = succeeded ] || [ "$status" = unchanged ]
+\`\`\`
+
 With \`Accept: text/event-stream\` the answer is the stream of its events. Who leaves early does not stop the operation.
 
 \`\`\`sh
@@ -99,7 +109,7 @@ know them. In the list the \`logs\` of tasks are left out: \`GET ${routes.operat
 
 ## Explain
 \`POST ${routes.explain.path}\` takes the body of an update and \`action\`: \`"update"\`, decides, and answers
-\`{allowed, action, serviceName, caller, reason, findings: [{reason, message}]}\`. Nothing runs, and no token is used up. A pipeline learns why it is
+\`{allowed, action, serviceName, caller, reason?, findings: [{reason, message}]}\`. Nothing runs, and no token is used up. A pipeline learns why it is
 denied where the labels name its repository; for services that do not, the answer is 404 as ever.
 
 Admins can ask for others: \`claims\` is the payload of an OIDC token, \`delivery\` a webhook in short:

@@ -22,8 +22,9 @@ export function labelsPage(): string {
 Labels of a service (\`deploy.labels\` in a stack file, \`docker service update --label-add\`) say who may do what to it, and
 how. Labels of its containers say nothing. Whoever can write the labels of a service decides who may deploy it.
 
-Everything under \`${labelPrefix}\` that is not listed here, or has a bad value, is a **fault**: it stands in the log and in
-\`GET /api/services/<name>\`, and any fault under \`${labelPrefix}update.\` stops updates of the service (422) until it is mended.
+Everything under \`${labelPrefix}\` that is not listed here, or has a bad value, is a **fault**: it stands in the log within a
+minute and in \`GET /api/services/<name>\`, and any fault under \`${labelPrefix}update.\` stops updates of the
+service (422) until it is mended; a bad \`token\` is nobody's, which its holder sees as 401.
 A fault inside one provider's grant makes that grant void, and nothing else. A misspelt action
 (\`udpate\`) or prefix (\`swarm_utils.\`) stops every action.
 
@@ -32,8 +33,8 @@ The labels of \`clean\`, \`backup\` and \`restore\` are known and checked, and d
 ## Update: switch, plain token, time
 ${labelTable([own.enable, own.token, own.timeout])}
 
-A plain token is stored as it is or as \`sha256:<hex>\`, which \`printf %s "$TOKEN" | sha256sum\` prints: prefer the hash, since
-labels can be read by everybody who can read the service.
+A plain token is stored as it is or as \`sha256:\` and what \`printf %s "$TOKEN" | sha256sum | cut -d' ' -f1\` prints.
+Prefer the hash: labels can be read by everybody who can read the service.
 
 ## Update: who may
 \`<provider>\` is \`github-org\`, \`github\` or \`gitlab\`. A grant needs \`repository\` or \`repository-id\`, *and* \`ref\` or \`environment\`; all that it

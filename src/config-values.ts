@@ -37,9 +37,10 @@ export const countValue: ValueReader<number> = {
 };
 
 /** A word of anything but white space. */
-export const wordValue: ValueReader<string> = {
-  expects: 'a text without white space',
-  read: text => (/^\S+$/.test(text) ? text : undefined),
+/** One, since a token must carry exactly this one. */
+export const audienceValue: ValueReader<string> = {
+  expects: 'one text without white space and commas',
+  read: text => (/^[^\s,]+$/.test(text) ? text : undefined),
 };
 
 export const idValue: ValueReader<string> = {

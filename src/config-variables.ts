@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { registryAuthSchema, secretsInJson, signingTokensSchema } from './config-json-values.ts';
 import {
   adminTokensValue,
+  audienceValue,
   countValue,
   credentialValue,
   dockerHostValue,
@@ -17,7 +18,6 @@ import {
   splitList,
   trustProxyValue,
   urlValue,
-  wordValue,
 } from './config-values.ts';
 import {
   booleanValue,
@@ -64,12 +64,12 @@ const http = {
   SWARM_UTILS_SERVER_PORT: withDefault(portValue, '3000', 'HTTP port.'),
   SWARM_UTILS_WEBHOOK_PORT: optional(
     portValue,
-    'When set, `/webhooks/*` is served on this port and nothing else is, so that only webhooks need be published.',
+    'When set, `/webhooks/*` is served on this port, with nothing beside it but the health checks, so that only webhooks need be published.',
   ),
   SWARM_UTILS_TRUST_PROXY: withDefault(
     trustProxyValue,
     'false',
-    "Whose `X-Forwarded-For` counts, as Express' `trust proxy`. With `true` any caller can invent its address: name your proxy instead.",
+    "Whose `X-Forwarded-For` counts, as Express' `trust proxy`. Name the addresses of your proxies: with `true` or a number, whoever reaches a port without the proxy invents its own address.",
   ),
   SWARM_UTILS_AUTH_FAILURE_LIMIT: withDefault(
     countValue,
@@ -101,7 +101,7 @@ const webhooks = {
 
 const oidc = {
   SWARM_UTILS_OIDC_AUDIENCE: optional(
-    wordValue,
+    audienceValue,
     'The `aud` that a token must carry, exactly. Turns OIDC on for `github`, `gitlab` and, with its name, `github-org`.',
   ),
   SWARM_UTILS_OIDC_ALLOW_INSECURE_ISSUER: withDefault(
@@ -210,9 +210,9 @@ const withoutEffect = {
   SWARM_UTILS_CLEAN_NODE_IMAGE_TIMEOUT: optional(durationMsValue, ''),
   SWARM_UTILS_CLEAN_NODE_BUILDER_TIMEOUT: optional(durationMsValue, ''),
   SWARM_UTILS_CLEAN_NODE_CONTAINER_TIMEOUT: optional(durationMsValue, ''),
-  SWARM_UTILS_S3_URL: optional(wordValue, ''),
+  SWARM_UTILS_S3_URL: optional(audienceValue, ''),
   SWARM_UTILS_S3_HTTPS: optional(booleanValue, ''),
-  SWARM_UTILS_S3_BUCKET: optional(wordValue, ''),
+  SWARM_UTILS_S3_BUCKET: optional(audienceValue, ''),
   SWARM_UTILS_S3_ACCESS_KEY: secret(schemaOf(credentialValue), ''),
   SWARM_UTILS_S3_SECRET_KEY: secret(schemaOf(credentialValue), ''),
   SWARM_UTILS_S3_RETENTION_DAYS: optional(daysValue, ''),

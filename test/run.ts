@@ -51,6 +51,9 @@ async function main(words: readonly string[]): Promise<void> {
       return;
     }
   }
+  if (selected.length === 0) {
+    console.error(`No test file matches ${filters.join(' or ')}.`);
+  }
   let passed = 0;
   let failed = selected.length === 0 ? 1 : 0;
   for (const { name, files } of selected) {

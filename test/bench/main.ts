@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { LabError } from '../lab/lab-error.ts';
+import { requirePrivileges } from '../lab/privileges.ts';
 import { type Benchmark, type Counts, openBench } from './bench.ts';
 import { idleBenchmark } from './idle.ts';
 import { describeMachine } from './report.ts';
@@ -64,6 +65,7 @@ async function run(
   values: Arguments,
   resources: AsyncDisposableStack,
 ): Promise<number> {
+  requirePrivileges();
   console.log(describeMachine());
   const start = performance.now();
   const tell = (message: string) =>

@@ -19,12 +19,7 @@ Needs root on Linux. Installs missing Debian packages and says so.`;
 const instance = 6;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      keep: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
+  const values = readArguments();
   if (values.help) {
     console.log(usage);
     return 0;
@@ -45,6 +40,19 @@ async function main(): Promise<number> {
   } catch (error) {
     await lab.stop();
     throw error;
+  }
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new LabError('bad-argument', `${error instanceof Error ? error.message : error}\n\n${usage}`);
   }
 }
 

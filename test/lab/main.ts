@@ -6,11 +6,13 @@ const usage = `A real Docker swarm on this machine, for tests, the demo and tryi
 
   npm run lab -- up [--nodes 3] [--managers 1] [--instance 0]
   npm run lab -- status [--instance 0]
+  npm run lab -- image [--instance 0]
   npm run lab -- reset [--instance 0]
   npm run lab -- down [--instance 0]
 
   up      starts the nodes and registries, or mends a lab that is there; installs missing Debian packages
   status  what there is and whether it runs
+  image   builds the image of this repository and pushes it to the lab's registry, with or without Docker Hub
   reset   removes every service, config, secret, network, container and volume of the swarm
   down    takes everything down; nothing is left but caches
 
@@ -40,6 +42,9 @@ async function main(): Promise<void> {
       return;
     case 'status':
       return describe(await connectLab(instance));
+    case 'image':
+      console.log(await (await connectLab(instance)).buildProjectImage({ onProgress: progress() }));
+      return;
     case 'reset':
       await (await connectLab(instance)).reset();
       console.log(`Lab ${instance} is as after its start.`);
