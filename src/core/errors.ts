@@ -12,6 +12,7 @@ export type RequestErrorCode =
   | 'issuer_unavailable'
   | 'swarm_unavailable'
   | 'stopping'
+  | 'overloaded'
   | 'internal';
 
 /** Why an operation did not succeed. */

@@ -8,6 +8,7 @@ import { createLock, LockTimeout } from './lock.ts';
 import { type OperationEnd, runOperation } from './run-operation.ts';
 import type { EngineWorld } from './steps/step-executor.ts';
 import type { History } from './store.ts';
+import { checkRoom } from './waiting-room.ts';
 
 /** Progress of an operation. The last one is always `finished`. */
 export type OperationEvent =
@@ -23,9 +24,15 @@ export interface Operations {
    * @param options.isPatient for callers that nobody repeats, such as webhooks: wait for the target's lock as long as
    *   those before take, instead of the lock time-out; be one with a patient operation that waits for the same lock with
    *   the same parameters; and, behind another operation, wait half a second at least for others to be one with
-   * @throws RequestError `stopping`
+   * @throws RequestError `stopping`; `overloaded` where too many wait already
    */
-  start(labelToken: LabelToken, options?: { readonly isPatient?: boolean }): Operation;
+  start(labelToken: LabelToken, options?: StartOptions): Operation;
+  /**
+   * Accepts operations for several targets, all or none: one that is refused leaves nothing behind, so that the whole can
+   * be asked for again.
+   * @throws RequestError `stopping`, `overloaded`
+   */
+  startAll(labelTokens: readonly LabelToken[], options?: StartOptions): readonly Operation[];
   get(id: string): Operation | undefined;
   /** Newest first. */
   list(filter: { readonly limit: number; readonly targetId?: string }): readonly Operation[];
@@ -40,6 +47,10 @@ export interface Operations {
   stop(): Promise<void>;
   /** How many have no verdict yet. */
   readonly running: number;
+}
+
+export interface StartOptions {
+  readonly isPatient?: boolean;
 }
 
 export interface OperationsOptions {
@@ -156,39 +167,67 @@ export function createOperations({
     },
   });
 
+  const sameAs = (content: LabelTokenContent, isPatient: boolean) =>
+    isPatient ? waiting.get(parametersOf(content))?.operation : undefined;
+
+  /** One that begins at once, or becomes one with another, needs no room. */
+  const checkRoomFor = (contents: readonly LabelTokenContent[], isPatient: boolean) => {
+    const all = [...running.values()];
+    const targetOf = ({ operation }: Running) => operation.target.id;
+    const atWork = new Set(all.map(targetOf));
+    const queued = all.filter(({ isBehind, operation }) => isBehind && operation.status === 'queued');
+    const coming = contents.filter(content => sameAs(content, isPatient) === undefined);
+    checkRoom(
+      queued.map(targetOf),
+      coming.map(({ target }) => target.id).filter(id => atWork.has(id)),
+    );
+  };
+
+  const begin = (content: LabelTokenContent, isPatient: boolean): Operation => {
+    const same = sameAs(content, isPatient);
+    if (same !== undefined) {
+      return same;
+    }
+    const { kind, id, name } = content.target;
+    const operation: Operation = {
+      id: randomUUID(),
+      action: content.request.action,
+      target: { kind, id, name },
+      caller: summarizeCaller(content.caller),
+      status: 'queued',
+      steps: [],
+      createdAt: now(),
+    };
+    history.save(operation);
+    const done = Promise.withResolvers<void>();
+    const isBehind = [...running.values()].some(other => other.operation.target.id === id);
+    const record: Running = { operation, content, isPatient, isBehind, listeners: new Set(), done };
+    running.set(operation.id, record);
+    if (isPatient) {
+      waiting.set(parametersOf(content), record);
+    }
+    void run(record);
+    return operation;
+  };
+
+  const startAll: Operations['startAll'] = (labelTokens, { isPatient = false } = {}) => {
+    const contents = labelTokens.map(redeemLabelToken);
+    if (isStopping) {
+      const message = 'swarm-utils is stopping and begins nothing new. Try again in a moment.';
+      throw new RequestError('stopping', message);
+    }
+    checkRoomFor(contents, isPatient);
+    return contents.map(content => begin(content, isPatient));
+  };
+
   return {
-    start(labelToken, { isPatient = false } = {}) {
-      const content = redeemLabelToken(labelToken);
-      if (isStopping) {
-        throw new RequestError(
-          'stopping',
-          'swarm-utils is stopping and begins nothing new. Try again in a moment.',
-        );
+    startAll,
+
+    start(labelToken, options) {
+      const [operation] = startAll([labelToken], options);
+      if (operation === undefined) {
+        throw new TypeError('An operation that is accepted is there.');
       }
-      const parameters = isPatient ? parametersOf(content) : undefined;
-      const same = parameters === undefined ? undefined : waiting.get(parameters);
-      if (same !== undefined) {
-        return same.operation;
-      }
-      const { kind, id, name } = content.target;
-      const operation: Operation = {
-        id: randomUUID(),
-        action: content.request.action,
-        target: { kind, id, name },
-        caller: summarizeCaller(content.caller),
-        status: 'queued',
-        steps: [],
-        createdAt: now(),
-      };
-      history.save(operation);
-      const done = Promise.withResolvers<void>();
-      const isBehind = [...running.values()].some(other => other.operation.target.id === id);
-      const record: Running = { operation, content, isPatient, isBehind, listeners: new Set(), done };
-      running.set(operation.id, record);
-      if (parameters !== undefined) {
-        waiting.set(parameters, record);
-      }
-      void run(record);
       return operation;
     },
 

@@ -7,8 +7,7 @@ type TransportErrorCode =
   | 'method_not_allowed'
   | 'unsupported_media_type'
   | 'request_timeout'
-  | 'header_too_large'
-  | 'overloaded';
+  | 'header_too_large';
 export type AnswerCode = RequestErrorCode | TransportErrorCode;
 
 /** The one table from codes to HTTP. */
@@ -45,7 +44,6 @@ const uniformMessages: Partial<Readonly<Record<AnswerCode, string>>> = {
   issuer_unavailable: 'The issuer of this token can not be reached now. Try again.',
   swarm_unavailable: 'The swarm can not be reached now. Try again.',
   stopping: 'This server is stopping. Try again.',
-  overloaded: 'Too many large bodies at once. Try again.',
 };
 
 /** A refusal that no other layer has a word for. */

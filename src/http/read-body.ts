@@ -26,14 +26,14 @@ export type BodyReader = (
 /**
  * Reads a webhook's body as it was signed. Bodies are held in memory before anything about their sender is known. Few
  * large ones are let in at a time, so that they can't fill it; ordinary webhooks have some 30 KiB and are not held up.
- * @returns its reader throws TransportError `unsupported_media_type`, `overloaded`; RequestError `too_large`, `malformed`
+ * @returns its reader throws TransportError `unsupported_media_type`; RequestError `overloaded`, `too_large`, `malformed`
  */
 export function createWebhookBodyReader(): BodyReader {
   let large = 0;
   return async (request, response, maxBytes) => {
     if (!(declaredLength(request) <= SMALL_BYTES)) {
       if (large >= MAX_LARGE_BODIES) {
-        throw new TransportError('overloaded');
+        throw new RequestError('overloaded', 'Too many large bodies at once. Try again.');
       }
       large += 1;
       response.once('close', () => {

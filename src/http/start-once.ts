@@ -22,7 +22,7 @@ export interface StartOnce {
   /**
    * Starts operations and binds the key to them, unless it is known: then these are the operations. All in one tick, so
    * that of two requests with one key only one starts anything. Without a binding it just starts.
-   * @throws RequestError `token_reused`, `stopping`
+   * @throws RequestError `token_reused`, `stopping`, and whatever `begin` throws: then nothing is bound
    */
   start(binding: Binding | undefined, begin: () => readonly Operation[]): readonly Operation[];
 }

@@ -85,7 +85,7 @@ export function createWebhookReceiver(options: {
     const allowed = allowedBy(delivery, await deadline.before(options.targets(delivery.identity.provider)));
     return allowed.length === 0
       ? undefined
-      : startOnce.start(binding, () => allowed.map(token => operations.start(token, { isPatient: true })));
+      : startOnce.start(binding, () => operations.startAll(allowed, { isPatient: true }));
   }
 
   async function receive(
