@@ -25,7 +25,7 @@ ${groups.join('\n\n')}
 | \`github-org\` | \`SWARM_UTILS_GITHUB_ORG_NAME\` and \`…_ORG_WEBHOOK_SECRET\` | \`SWARM_UTILS_GITHUB_ORG_NAME\` and \`SWARM_UTILS_OIDC_AUDIENCE\` |
 | \`gitlab\` | \`SWARM_UTILS_WEBHOOK_MASTER_KEY\` or \`SWARM_UTILS_GITLAB_SIGNING_TOKENS\` | \`SWARM_UTILS_OIDC_AUDIENCE\` |
 
-What is not configured answers 404. \`swarm-utils webhook-secret <github|gitlab> <repository>\` prints the webhook secret of a
+What is not configured answers 404. \`npm start --silent -- webhook-secret <github|gitlab> <repository>\` prints the webhook secret of a
 repository, or of a group on GitLab; in the image: \`docker exec <container> node main.js webhook-secret github acme/shop\`.
 `;
 }

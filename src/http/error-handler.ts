@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import { ProviderError } from '../../providers/provider.ts';
 import { answerForError, type ErrorAnswer, errorAnswer } from './errors.ts';
 import type { CountFailure } from './failure-limit.ts';
 import { sendJson } from './send-json.ts';
@@ -68,6 +69,10 @@ export function createAnswerError(options: {
     }
     if (expected.code === 'unauthorized') {
       return refuseCredential(error, addressOf(request), route);
+    }
+    if (error instanceof ProviderError && error.code === 'malformed') {
+      // Verified, so the platform's delivery page shows only that it was refused: here is why.
+      log.warn({ event: 'webhook.malformed', route, reason: reasonOf(error) }, 'a webhook can not be read');
     }
     return expected.status === 503 ? reportUnavailable(error, expected, route) : expected;
   }

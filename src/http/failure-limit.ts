@@ -2,7 +2,6 @@ import { isIPv4 } from 'node:net';
 import { ipKeyGenerator, MemoryStore, type Options } from 'express-rate-limit';
 
 const WINDOW_MS = 60_000;
-const MAPPED_IPV4 = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
 // What providers hand to one customer: one attacker has no more than one of these for free.
 const IPV6_SUBNET = 56;
 
@@ -41,8 +40,7 @@ export function createFailureLimit(limit: number): CountFailure {
   };
 }
 
-/** An IPv4 address, also where the socket speaks IPv6, or the network of an IPv6 address. */
+/** An IPv4 address, or the network of an IPv6 address. */
 function keyOf(address: string): string {
-  const plain = address.replace(MAPPED_IPV4, '');
-  return isIPv4(plain) ? plain : ipKeyGenerator(plain, IPV6_SUBNET);
+  return isIPv4(address) ? address : ipKeyGenerator(address, IPV6_SUBNET);
 }

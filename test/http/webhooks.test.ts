@@ -170,11 +170,12 @@ test('an empty body is verified like any other', async context => {
   assert.equal((await ask('/webhooks/github', { method: 'POST' })).status, 401);
 });
 
-test('what the platform would not send is 400', async context => {
-  const { webhook } = await startServer(context);
+test('what the platform would not send is 400, and the log says what is wrong with it', async context => {
+  const { webhook, logged } = await startServer(context);
   const answer = await webhook({ fail: 'malformed' });
   assert.equal(answer.status, 400);
   assert.doesNotMatch(answer.text, /fake verifier/);
+  assert.match(logged(), /"webhook.malformed".*fake verifier/);
 });
 
 test('an engine that can not be reached is 503, so that the platform sends it again', async context => {
