@@ -79,6 +79,9 @@ function start(config: Config): void {
 async function serve(config: Config, log: Log, redact: (text: string) => string): Promise<void> {
   const swarm = createDockerodeSwarm(config.docker);
   const store = openStore(config.dataDir, systemClock.now());
+  for (const operation of store.interrupted) {
+    logFinished(log, operation);
+  }
   const operations = createOperations({
     world: {
       swarm,

@@ -154,6 +154,8 @@ export function createOperations({
       const others = record.operation.steps.filter(({ name }) => name !== step.name);
       const steps = boundOutput([...others, step]);
       record.operation = { ...record.operation, steps };
+      // Should this process end now, the history says how far it had come.
+      save(record.operation);
       tell(record, { type: 'step', step: steps.at(-1) ?? step });
     },
     image(image: Operation['image']) {

@@ -16,6 +16,8 @@ export interface History {
 export interface Store {
   readonly history: History;
   readonly replay: Replay;
+  /** Operations that the process before left without a verdict. */
+  readonly interrupted: readonly Operation[];
   close(): void;
 }
 
@@ -33,8 +35,8 @@ export function openStore(dataDir: string, now: Date): Store {
   const database = openDatabase(dataDir);
   removeOld(database, now);
   const history = createHistory(database, now);
-  markInterrupted(database, history, now);
-  return { history, replay: createReplay(database), close: () => database.close() };
+  const interrupted = markInterrupted(database, history, now);
+  return { history, interrupted, replay: createReplay(database), close: () => database.close() };
 }
 
 function openDatabase(dataDir: string): DatabaseSync {
@@ -124,19 +126,21 @@ function removeOld(database: DatabaseSync, now: Date): void {
   database.prepare('DELETE FROM replay WHERE expires_at < ?').run(now.toISOString());
 }
 
-function markInterrupted(database: DatabaseSync, history: History, now: Date): void {
+function markInterrupted(database: DatabaseSync, history: History, now: Date): readonly Operation[] {
   const message = 'swarm-utils ended before the operation had its verdict; the swarm may have finished it.';
   const unfinished = database
     .prepare("SELECT json FROM operations WHERE json ->> 'status' IN ('queued', 'running')")
     .all();
-  for (const row of unfinished) {
-    history.save({
+  const interrupted = unfinished.map(
+    (row): Operation => ({
       ...readOperation(row),
       status: 'interrupted',
       finishedAt: now.toISOString(),
       error: { code: 'interrupted', message },
-    });
-  }
+    }),
+  );
+  interrupted.forEach(history.save);
+  return interrupted;
 }
 
 function readOperation(row: Record<string, unknown>): Operation {

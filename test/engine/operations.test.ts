@@ -437,8 +437,26 @@ suite('faults', () => {
       },
     });
     assert.equal((await operations.finished(operations.start(update()).id)).status, 'succeeded');
-    assert.equal(faults.length, 2);
+    assert.equal(faults.length, saves - 1);
     assert.equal(finished.length, 1);
+  });
+
+  test('the history says how far an operation has come, in case that this process ends', async () => {
+    const history = createMemoryHistory();
+    const saved: Operation[] = [];
+    const { operations, update } = setUp({
+      history: { ...history, save: operation => saved.push(operation) && history.save(operation) },
+    });
+    await operations.finished(operations.start(update()).id);
+    const last = saved.findLast(({ status }) => status === 'running');
+    assert.deepEqual(
+      last?.steps.map(({ name, status }) => [name, status]),
+      [
+        ['resolve', 'succeeded'],
+        ['rollout', 'succeeded'],
+      ],
+    );
+    assert.ok(last?.image);
   });
 
   test('a fault of who is told of the end does not leave anybody waiting', async context => {

@@ -107,7 +107,8 @@ suite('the history', () => {
     }
     first.close();
     const later = days(1);
-    const { history } = open(later);
+    const { history, interrupted } = open(later);
+    assert.deepEqual(interrupted.map(({ id }) => id).toSorted(), ['queued', 'running']);
     for (const id of ['queued', 'running']) {
       const operation = history.get(id);
       assert.deepEqual(
