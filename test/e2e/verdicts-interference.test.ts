@@ -76,6 +76,30 @@ describe('an update of a service that somebody else', { concurrency: 3, timeout:
     await session.waitForImages('taken-back', app['1']);
   });
 
+  test('is rolling back to the very image that is asked for watches the rollback, which stays one', async () => {
+    const { images, manager } = session.lab;
+    const { app } = images;
+    await session.create('coming-back');
+    assert.equal((await session.update('coming-back', { image: app.slow })).status, 200);
+    await session.docker(
+      'service',
+      'update',
+      '--quiet',
+      '--detach=false',
+      '--image',
+      app['2'],
+      'coming-back',
+    );
+    await session.docker('service', 'rollback', '--quiet', '--detach', 'coming-back');
+    const stateOf = async () =>
+      (await manager.engine().getService('coming-back').inspect()).UpdateStatus?.State;
+    await session.until('the rollback begins', async () => (await stateOf()) === 'rollback_started');
+    const { status, body, text } = await session.update('coming-back', { image: app.slow });
+    assert.deepEqual([status, body.status], [200, 'succeeded'], text);
+    assert.equal(await stateOf(), 'rollback_completed');
+    await session.waitForImages('coming-back', app.slow);
+  });
+
   test('removes during the rollout ends with what happened', async () => {
     await session.create('removed');
     const updating = session.update('removed', { image: session.lab.images.app.slow });
@@ -86,7 +110,7 @@ describe('an update of a service that somebody else', { concurrency: 3, timeout:
     assert.match(body.error.message, /Somebody removed the service during the update/);
   });
 
-  test('forbids while it waits for its turn is not done', async () => {
+  test('forbids while exec-pre runs, or while it waits for its turn, is not done', async () => {
     const { app } = session.lab.images;
     await session.create('forbidden', { labels: holdingHook });
     const first = session.update('forbidden', { image: app['2'] });
@@ -95,10 +119,11 @@ describe('an update of a service that somebody else', { concurrency: 3, timeout:
     assert.deepEqual([second.status, second.body.status], [202, 'queued']);
     await session.label('forbidden', 'swarm-utils.update.enable', 'false');
     await session.release('forbidden');
-    assert.equal((await first).status, 200);
+    const { status: firstStatus, body } = await first;
+    assert.deepEqual([firstStatus, body.error.code], [424, 'not_authorized_any_more']);
     const { status, error } = await session.verdict(second.body.id);
     assert.deepEqual([status, error.code], ['failed', 'not_authorized_any_more']);
-    await session.waitForImages('forbidden', app['2']);
+    await session.waitForImages('forbidden', app['1']);
   });
 
   test('removes while another one waits for its turn ends both', async () => {
