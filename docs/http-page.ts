@@ -112,7 +112,8 @@ know them. In the list the \`logs\` of tasks are left out: \`GET ${routes.operat
 \`{allowed, action, serviceName, caller, reason?, findings: [{reason, message}]}\`. Nothing runs, and no token is used up. A pipeline learns why it is
 denied where the labels name its repository; for services that do not, the answer is 404 as ever.
 
-Admins can ask for others: \`claims\` is the payload of an OIDC token, \`delivery\` a webhook in short:
+Admins can ask for others: \`claims\` is the payload of an OIDC token (GitHub: at least \`iss\`, \`repository\`, \`repository_id\`,
+\`repository_owner\`, \`repository_owner_id\`, \`event_name\`), \`delivery\` a webhook in short:
 
 \`\`\`json
 { "action": "update", "serviceName": "shop_web", "delivery":

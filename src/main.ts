@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { relative } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 import { createProviders } from '../providers/index.ts';
 import type { Providers } from '../providers/provider.ts';
@@ -24,13 +25,16 @@ const { version } = packageJson;
 const MAX_AWAITED = 1000;
 const LABEL_WATCH_INTERVAL_MS = 60_000;
 
+/** The source, or the bundle of the image. */
+const program = relative(process.cwd(), process.argv[1] ?? 'main.js');
+
 const usage = `swarm-utils ${version}: updates Docker Swarm services for CI pipelines, without a secret in CI
 
-usage: node src/main.ts                                      serve, until SIGTERM
-       node src/main.ts webhook-secret <provider> <repository>
+usage: node ${program}                                      serve, until SIGTERM
+       node ${program} webhook-secret <provider> <repository>
                                                              print the webhook secret of a repository on github
                                                              or gitlab, or of a group on gitlab
-       node src/main.ts --help | --version
+       node ${program} --help | --version
 
 Everything is set by environment variables: see docs/environment.md.`;
 

@@ -111,7 +111,7 @@ function explainClaims(
     if (!(error instanceof ProviderError)) {
       throw error;
     }
-    const cause = error.cause instanceof Error ? ` ${error.cause.message}` : '';
+    const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
     return unidentified(`${error.message}${cause}`);
   }
 }

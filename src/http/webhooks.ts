@@ -103,7 +103,10 @@ export function createWebhookReceiver(options: {
     }
     const started = await start(verified, deadline);
     if (started === undefined) {
-      ignore(`No service asks for ${verified.event} of ${verified.identity.repository}.`);
+      const { event, identity } = verified;
+      ignore(
+        `No service takes ${event} of ${identity.repository}; where one nearly does, the log says what is missing.`,
+      );
     } else if (started.length === 0) {
       // Its operations are older than the history.
       ignore('This delivery was handled before.');
