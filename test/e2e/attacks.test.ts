@@ -262,11 +262,20 @@ describe('a plain token that deploys for another', { timeout: 300_000 }, () => {
     assert.equal((await lab.manager.docker([...relabel, 'busy'])).exitCode, 0);
     assert.equal(await services.image('busy'), running);
     await touchInTasks(stage, 'busy', '/tmp/go');
-    assert.equal((await stage.verdict(first.id)).status, 'succeeded');
-    const refused = await stage.verdict(second.body.id);
-    assert.deepEqual([refused.status, refused.error.code], ['failed', 'not_authorized_any_more']);
-    assert.deepEqual(refused.steps, []);
-    assert.match((await services.runningImages('busy'))[0] ?? '', /team\/a:v2@/);
+    // The one that had begun goes no further than its hook, the other does not begin.
+    for (const [id, steps] of [
+      [first.id, ['resolve', 'exec-pre', 'rollout']],
+      [second.body.id, []],
+    ]) {
+      const refused = await stage.verdict(id);
+      assert.deepEqual([refused.status, refused.error.code], ['failed', 'not_authorized_any_more']);
+      assert.deepEqual(
+        refused.steps.map(({ name }: { name: string }) => name),
+        steps,
+      );
+    }
+    assert.equal(await services.image('busy'), running);
+    assert.deepEqual(await services.runningImages('busy'), [running]);
     assert.equal((await api.get(`/api/operations/${first.id}`, tokenA)).status, 404);
   });
 });
