@@ -43,9 +43,9 @@ names must match, and what the platform did not say never matches. A grant for o
 ${labelTable(placeholders([...Object.values(grantLabels('update', 'gitlab')), refProtectedLabel('update')]))}
 
 - \`event\` is what started the pipeline. Default: \`push,workflow_dispatch,release\` on GitHub, \`push,web\` on GitLab. Pull and merge
-  request events count only when they are named. Where the label is written, webhooks about a part of a pipeline (\`job\`,
-  \`deployment\`) count only when they say what started it, and that is named: GitLab's do for merge requests alone, GitHub's \`deployment\` does when a
-  workflow made it. Without the label they may leave it open; \`pipeline\` and \`workflow_run\` must always say it.
+  request events count only when they are named. \`pipeline\` and \`workflow_run\` must always say it, a \`job\`
+  where the label is written (GitLab's jobs say it for merge requests alone: prefer \`pipeline\`). A \`deployment\` may leave it open, and must
+  match where it says it.
 - \`repository\` takes \`owner/*\` under \`github-org\` alone.
 - \`repository-id\` is proved by OIDC tokens and by the organisation's webhook. Every other webhook proves the path alone, GitLab's signing tokens
   included, and only claims the id: it can narrow \`repository\` there, and not stand in for it.

@@ -41,7 +41,7 @@ export interface Grant {
   readonly refs?: readonly string[];
   readonly environment?: string;
   readonly startedBy: readonly string[];
-  /** `startedBy` is what the label says, not the default: then it binds every event about a pipeline. */
+  /** `startedBy` is what the label says, not the default: then it binds jobs too. */
   readonly isStartedByWritten: boolean;
   readonly workflow?: string;
   /** GitLab: the ref must be protected. */

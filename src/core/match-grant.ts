@@ -88,19 +88,17 @@ function matchCircumstances(
 }
 
 const pipelineEvents: readonly WebhookEvent[] = ['workflow_run', 'pipeline'];
-/** Events about a part of a pipeline, which mostly don't say what started it. */
-const partEvents: readonly WebhookEvent[] = ['job', 'deployment'];
 
 /**
- * Tokens and pipeline events must say what started the pipeline, and so must its jobs and deployments where the grant
- * says it in writing; of other events, what they are is enough.
+ * Tokens and pipeline events must say what started the pipeline, and so must its jobs where the grant says it in
+ * writing. A deployment goes by its environment or ref, other events by what they are.
  */
 function needsStartedBy(grant: Grant, identity: VerifiedIdentity, delivery: Delivery | undefined): boolean {
   return (
     identity.startedBy !== undefined ||
     delivery === undefined ||
     pipelineEvents.includes(delivery.event) ||
-    (grant.isStartedByWritten && partEvents.includes(delivery.event))
+    (grant.isStartedByWritten && delivery.event === 'job')
   );
 }
 
