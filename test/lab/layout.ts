@@ -41,6 +41,17 @@ export interface RegistryLayout {
   readonly stateDir: string;
 }
 
+/** Names and addresses of the lab's S3: a network namespace of its own, on the lab's switch as the nodes are. */
+export interface S3Layout {
+  readonly address: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  readonly namespace: string;
+  /** Its port on the lab's switch. */
+  readonly port: string;
+  readonly stateDir: string;
+}
+
 /** Every name and address of a lab; two instances have none in common. */
 export interface LabLayout {
   readonly instance: number;
@@ -59,6 +70,7 @@ export interface LabLayout {
   readonly cgroup: string;
   readonly nodes: readonly NodeLayout[];
   readonly registries: { readonly open: RegistryLayout; readonly private: RegistryLayout };
+  readonly s3: S3Layout;
 }
 
 const maximumNodes = 50;
@@ -107,6 +119,14 @@ export function layoutLab(shape: LabShape): LabLayout {
       };
     }),
     registries: { open: registry('open', 5000), private: registry('private', 5001) },
+    s3: {
+      address: `${network}.253`,
+      httpPort: 7480,
+      httpsPort: 7443,
+      namespace: `${prefix}-s3`,
+      port: 'p-s3',
+      stateDir: join(stateDir, 's3'),
+    },
   };
 }
 

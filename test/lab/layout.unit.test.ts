@@ -20,11 +20,12 @@ describe('the layout of a lab', () => {
   test('gives instances nothing in common', () => {
     const names = [0, 1].map(instance => {
       const layout = layoutLab({ instance, nodes: 3, managers: 1 });
-      const { nodes, registries } = layout;
+      const { nodes, registries, s3 } = layout;
       return [
         ...[layout.subnet, layout.hostLink, layout.switchNamespace, layout.stateDir, layout.cgroup],
         ...nodes.flatMap(node => [node.address, node.namespace, node.stateDir, node.socketPath, node.cgroup]),
         ...Object.values(registries).flatMap(({ host, port, stateDir }) => [`${host}:${port}`, stateDir]),
+        ...[s3.address, s3.namespace, s3.stateDir],
       ];
     });
     const [first = [], second = []] = names;
@@ -41,6 +42,12 @@ describe('the layout of a lab', () => {
       assert.ok(socketPath.length <= 107, socketPath);
     }
     assert.ok(hostLink.length <= 15);
+  });
+
+  test('keeps every address of a lab apart', () => {
+    const { nodes, hostAddress, s3 } = layoutLab({ instance: 0, nodes: 50, managers: 1 });
+    const addresses = [...nodes.map(({ address }) => address), hostAddress, s3.address];
+    assert.equal(new Set(addresses).size, 52);
   });
 
   test('refuses what cannot be', () => {

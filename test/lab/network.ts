@@ -1,11 +1,18 @@
 import { readdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { LabError } from './lab-error.ts';
-import type { LabLayout, NodeLayout } from './layout.ts';
+import type { LabLayout } from './layout.ts';
 import { ownsNamespace } from './layout.ts';
 import { runChecked, runCommand } from './run-command.ts';
 
 const namespaceFolder = '/run/netns';
+
+/** What hangs on the lab's switch: a namespace with an address, and the port its cable is plugged into. */
+interface NetworkHost {
+  readonly address: string;
+  readonly namespace: string;
+  readonly port: string;
+}
 
 /** The file of a network namespace, for nsenter and for the membership of processes. */
 export function namespacePath(namespace: string): string {
@@ -26,37 +33,48 @@ export async function listNamespaces(instance: number): Promise<string[]> {
 export async function createNetwork(layout: LabLayout): Promise<void> {
   refuseTakenSubnet(layout);
   const { switchNamespace, hostLink, hostAddress, prefixLength } = layout;
-  await ip([`netns add ${switchNamespace}`, ...layout.nodes.map(node => `netns add ${node.namespace}`)]);
+  await ip([`netns add ${switchNamespace}`]);
   await ip([
     `link add ${hostLink} type veth peer name host netns ${switchNamespace}`,
     `addr add ${hostAddress}/${prefixLength} dev ${hostLink}`,
     `link set ${hostLink} up`,
   ]);
   await ip(
-    [
-      'link add bridge type bridge',
-      'link set bridge up',
-      'link set host master bridge up',
-      ...layout.nodes.flatMap(node => [
-        `link add ${node.port} type veth peer name eth0 netns ${node.namespace}`,
-        `link set ${node.port} master bridge up`,
-      ]),
-    ],
+    ['link add bridge type bridge', 'link set bridge up', 'link set host master bridge up'],
     switchNamespace,
   );
+  await connectHosts(layout, layout.nodes);
+}
+
+/** Adds hosts to the lab's network: a namespace each, and a cable to the switch. */
+export async function connectHosts(layout: LabLayout, hosts: readonly NetworkHost[]): Promise<void> {
+  await ip(hosts.map(({ namespace }) => `netns add ${namespace}`));
+  await ip(
+    hosts.flatMap(({ namespace, port }) => [
+      `link add ${port} type veth peer name eth0 netns ${namespace}`,
+      `link set ${port} master bridge up`,
+    ]),
+    layout.switchNamespace,
+  );
   await Promise.all(
-    layout.nodes.map(node =>
+    hosts.map(({ namespace, address }) =>
       ip(
         [
           'link set lo up',
-          `addr add ${node.address}/${prefixLength} dev eth0`,
+          `addr add ${address}/${layout.prefixLength} dev eth0`,
           'link set eth0 up',
           'route add unreachable default',
         ],
-        node.namespace,
+        namespace,
       ),
     ),
   );
+}
+
+/** Takes a host off the network, and its namespace away. No process may be left in it. */
+export async function removeHost(layout: LabLayout, { namespace, port }: NetworkHost): Promise<void> {
+  await runCommand('ip', ['-netns', layout.switchNamespace, 'link', 'delete', port]);
+  await runCommand('ip', ['netns', 'delete', namespace]);
 }
 
 /** Removes whatever of the lab's network is there. No process may be left in its namespaces. */
@@ -76,9 +94,13 @@ export async function isNetworkWhole(layout: LabLayout): Promise<boolean> {
   return layout.hostLink in networkInterfaces() && wanted.every(namespace => present.has(namespace));
 }
 
-/** Plugs or pulls a node's cable at the switch, as the node sees it: its own addresses and routes stay. */
-export async function setPort(layout: LabLayout, node: NodeLayout, state: 'up' | 'down'): Promise<void> {
-  await ip([`link set ${node.port} ${state}`], layout.switchNamespace);
+/** Plugs or pulls a host's cable at the switch, as the host sees it: its own addresses and routes stay. */
+export async function setPort(
+  layout: LabLayout,
+  { port }: Pick<NetworkHost, 'port'>,
+  state: 'up' | 'down',
+): Promise<void> {
+  await ip([`link set ${port} ${state}`], layout.switchNamespace);
 }
 
 async function ip(commands: readonly string[], namespace?: string): Promise<void> {
