@@ -1,6 +1,7 @@
 import { cp, link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDockerHubReachable } from './docker-hub.ts';
 import { type BaseImageRecipe, baseImageRecipe } from './dockerfile.ts';
 import { cachedLayer, fileInput, type ImageLayer } from './image-layer.ts';
 import { LabError } from './lab-error.ts';
@@ -71,16 +72,6 @@ async function officialSettings({ nodeVersion }: BaseImageRecipe): Promise<strin
         'RUN groupadd --gid 1000 node && useradd --uid 1000 --gid node --shell /bin/bash --create-home node',
         'CMD ["node"]',
       ];
-}
-
-async function isDockerHubReachable(): Promise<boolean> {
-  try {
-    const response = await fetch('https://registry-1.docker.io/v2/', { signal: AbortSignal.timeout(4000) });
-    await response.body?.cancel();
-    return response.status === 401 || response.ok;
-  } catch {
-    return false;
-  }
 }
 
 async function debianLayer(suite: string, onProgress: OnProgress): Promise<ImageLayer> {

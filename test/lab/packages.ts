@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { LabError } from './lab-error.ts';
 import { withLock } from './lock.ts';
 import { findProgram, lastLines, runCommand } from './run-command.ts';
@@ -22,6 +23,17 @@ export const labPrograms: readonly NeededProgram[] = [
   { program: 'busybox', packages: ['busybox-static'] },
   { program: 'docker-registry', packages: ['docker-registry'] },
   { program: 'curl', packages: ['curl', 'ca-certificates'] },
+  { program: 'restic', packages: ['restic'] },
+  { program: 'rclone', packages: ['rclone'] },
+];
+
+/** What the lab's S3 runs on. */
+export const s3Programs: readonly NeededProgram[] = [
+  { program: 'ceph-mon', packages: ['ceph-mon'] },
+  { program: 'ceph-osd', packages: ['ceph-osd'] },
+  { program: 'ceph', packages: ['ceph-common'] },
+  { program: 'radosgw', packages: ['radosgw'] },
+  { program: 'openssl', packages: ['openssl'] },
 ];
 
 /** What a base image needs where Docker Hub cannot be reached. */
@@ -53,6 +65,20 @@ export async function installPackages(
   );
 }
 
+/**
+ * Downloads Debian packages, and of what they depend on the packages that this machine lacks, into a folder. Nothing is
+ * installed. Throws `package-missing`.
+ */
+export async function downloadPackages(
+  packages: readonly string[],
+  folder: string,
+  onProgress: (message: string) => void,
+): Promise<void> {
+  await mkdir(join(folder, 'partial'), { recursive: true });
+  const options = ['--download-only', '--reinstall', '-o', `Dir::Cache::archives=${folder}`];
+  await withLock('packages', () => aptInstall(packages, options, onProgress), onProgress);
+}
+
 /** The Docker client that came with the daemon, rather than another one that lies earlier in PATH. */
 export function dockerClient(): string {
   const packaged = '/usr/bin/docker';
@@ -71,30 +97,39 @@ async function install(packages: readonly string[], onProgress: (message: string
   if (packages.length === 0) {
     return;
   }
+  await withoutServiceStarts(() => aptInstall(packages, [], onProgress));
+}
+
+async function aptInstall(
+  packages: readonly string[],
+  options: readonly string[],
+  onProgress: (message: string) => void,
+): Promise<void> {
   if (!findProgram('apt-get')) {
     throw new LabError('package-missing', `No apt-get here; install by hand: ${packages.join(' ')}`);
   }
-  onProgress(`installing Debian packages: ${packages.join(' ')}`);
-  await withoutServiceStarts(async () => {
-    let result = await aptInstall(packages);
-    if (result.exitCode !== 0) {
-      onProgress('apt-get update, for the package lists are missing or old');
-      await runCommand('apt-get', ['update', '-q'], { timeoutMs: 300_000 });
-      result = await aptInstall(packages);
-    }
-    if (result.exitCode !== 0) {
-      const reason = lastLines(result.stderr || result.stdout);
-      throw new LabError('package-missing', `apt-get install ${packages.join(' ')} failed:\n${reason}`);
-    }
-  });
-}
-
-function aptInstall(packages: readonly string[]) {
-  return runCommand(
-    'apt-get',
-    ['install', '-q', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300', ...packages],
-    { env: { DEBIAN_FRONTEND: 'noninteractive' }, timeoutMs: 900_000 },
-  );
+  const verb = options.includes('--download-only') ? 'downloading' : 'installing';
+  onProgress(`${verb} Debian packages: ${packages.join(' ')}`);
+  const attempt = () =>
+    runCommand(
+      'apt-get',
+      [
+        ...['install', '-q', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300'],
+        ...options,
+        ...packages,
+      ],
+      { env: { DEBIAN_FRONTEND: 'noninteractive' }, timeoutMs: 900_000 },
+    );
+  let result = await attempt();
+  if (result.exitCode !== 0) {
+    onProgress('apt-get update, for the package lists are missing or old');
+    await runCommand('apt-get', ['update', '-q'], { timeoutMs: 300_000 });
+    result = await attempt();
+  }
+  if (result.exitCode !== 0) {
+    const reason = lastLines(result.stderr || result.stdout);
+    throw new LabError('package-missing', `apt-get install ${packages.join(' ')} failed:\n${reason}`);
+  }
 }
 
 // Debian's own way to install without starting: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
