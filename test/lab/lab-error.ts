@@ -10,6 +10,7 @@ export type LabErrorCode =
   | 'daemon-failed'
   | 'registry-failed'
   | 'image-failed'
+  | 's3-failed'
   | 'timed-out';
 
 /** The one error of the lab. Its message says what to do; output of programs is in it, cut to its end. */
