@@ -35,7 +35,7 @@ export function createImage(layers: readonly ImageLayer[], config: ImageConfig):
     architecture: imageArchitecture(),
     os: 'linux',
     created: '2024-01-01T00:00:00Z',
-    config: { ...config, Env: [...(config.Env ?? []), 'PATH=/bin:/usr/bin:/sbin:/usr/sbin'] },
+    config: { ...config, Env: [...(config.Env ?? []), 'PATH=/usr/local/bin:/bin:/usr/bin:/sbin:/usr/sbin'] },
     rootfs: { type: 'layers', diff_ids: layers.map(layer => layer.diffId) },
     history: layers.map(() => ({ created: '2024-01-01T00:00:00Z', created_by: 'swarm-utils lab' })),
   });

@@ -1,12 +1,11 @@
-import { chmod, cp, mkdir, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { type AppVersion, appConfig, appScript, appVersions } from './app-image.ts';
+import { backupImages } from './backup-images.ts';
 import { createImage, type Image } from './image.ts';
-import { cachedLayer, fileInput, type ImageLayer } from './image-layer.ts';
-import { LabError } from './lab-error.ts';
+import { cachedLayer, fileInput } from './image-layer.ts';
+import { busyboxLayer, certificates, copy, program, requiredProgram, script } from './image-tree.ts';
 import { withLock } from './lock.ts';
 import { dockerClient } from './packages.ts';
-import { findProgram, runChecked } from './run-command.ts';
+import { postgresImage } from './postgres-image.ts';
 
 /** Every image of a lab's registries. */
 export interface LabImages {
@@ -15,6 +14,14 @@ export interface LabImages {
   readonly dockerCli: Image;
   /** A shell and a real `curl`: a CI runner's container. */
   readonly runner: Image;
+  /** Restic, as in the published image. */
+  readonly restic: Image;
+  /** Rclone, as in the published image. */
+  readonly rclone: Image;
+  /** What stands in for offen/docker-volume-backup where that cannot be pulled. See `offen-double.sh`. */
+  readonly offenDouble: Image;
+  /** A PostgreSQL to dump, back up and restore. See `postgres-start.sh`. */
+  readonly postgres: Image;
 }
 
 // As the official image: the command may leave the word \`docker\` out.
@@ -24,8 +31,6 @@ case \${1:-sh} in
   *) exec docker "$@" ;;
 esac
 `;
-
-const certificates = '/etc/ssl/certs/ca-certificates.crt';
 
 /** Makes every image from the programs of this machine, or takes their layers from the cache. */
 export function buildLabImages(onProgress: (message: string) => void): Promise<LabImages> {
@@ -60,55 +65,10 @@ export function buildLabImages(onProgress: (message: string) => void): Promise<L
         ) as Record<AppVersion, Image>,
         dockerCli: createImage([base, dockerCli], { Entrypoint: ['docker-cli'], Cmd: ['sh'] }),
         runner: createImage([base, runner], { Cmd: ['sh'] }),
+        ...(await backupImages(base, onProgress)),
+        postgres: await postgresImage(base, onProgress),
       };
     },
     onProgress,
   );
-}
-
-async function busyboxLayer(): Promise<ImageLayer> {
-  const busybox = requiredProgram('busybox');
-  return cachedLayer('busybox', [await fileInput(busybox)], async folder => {
-    await copy(folder, busybox, '/bin/busybox');
-    const applets = (await runChecked(busybox, ['--list'])).trim().split('\n');
-    await Promise.all(
-      applets
-        .filter(applet => applet !== 'busybox')
-        .map(applet => symlink('busybox', join(folder, 'bin', applet))),
-    );
-    for (const name of ['etc', 'root', 'tmp', 'usr/bin', 'var']) {
-      await mkdir(join(folder, name), { recursive: true });
-    }
-    await chmod(join(folder, 'tmp'), 0o1777);
-    const users = 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n';
-    await writeFile(join(folder, 'etc/passwd'), users);
-    await writeFile(join(folder, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
-  });
-}
-
-/** A program with the libraries it is linked with, each where it is on this machine. */
-async function program(folder: string, source: string, target: string): Promise<void> {
-  await copy(folder, source, target);
-  // A static program has none, and ldd says so with an error.
-  const libraries = await runChecked('ldd', [source]).catch(() => '');
-  for (const [path] of libraries.matchAll(/\/\S+(?= \(0x)/g)) {
-    await copy(folder, path, path);
-  }
-}
-
-async function script(folder: string, path: string, text: string): Promise<void> {
-  await mkdir(dirname(join(folder, path)), { recursive: true });
-  await writeFile(join(folder, path), text, { mode: 0o755 });
-}
-
-async function copy(folder: string, source: string, target: string): Promise<void> {
-  await cp(source, join(folder, target), { dereference: true, recursive: true });
-}
-
-function requiredProgram(name: string): string {
-  const path = findProgram(name);
-  if (path === undefined) {
-    throw new LabError('package-missing', `${name} is needed for the lab's images and is not installed.`);
-  }
-  return path;
 }
