@@ -8,7 +8,7 @@ import type { LabLayout, NodeLayout, NodeRole } from './layout.ts';
 import { namespacePath, setPort } from './network.ts';
 import { dockerClient } from './packages.ts';
 import { killUntilGone, processesInNamespace, sendSignal } from './processes.ts';
-import { type CommandOptions, type CommandResult, runCommand } from './run-command.ts';
+import { type CommandOptions, type CommandResult, runChecked, runCommand } from './run-command.ts';
 
 /** One Docker host of the lab. */
 export interface LabNode {
@@ -33,6 +33,13 @@ export interface LabNode {
   resumeDaemon(): Promise<void>;
   /** Pulls or plugs its network cable. Its socket on this machine works all the same. */
   setLink(state: 'up' | 'down'): Promise<void>;
+  /** `drain`: its tasks are stopped and it gets no others; `pause`: it keeps its tasks and gets no others. */
+  setAvailability(availability: 'active' | 'pause' | 'drain'): Promise<void>;
+  /**
+   * Makes a volume on a disk of its own, of that size: what is written beyond it fails with ENOSPC. Unlike a volume of
+   * type tmpfs it keeps its content when no container uses it; a `kill` of the node loses it.
+   */
+  createSmallVolume(name: string, sizeBytes: number): Promise<void>;
 }
 
 /** The daemon of a node, as `startDocker` takes it. */
@@ -93,16 +100,36 @@ export function createLabNode(lab: LabLayout, layout: NodeLayout, swarmNodeId: s
     pauseDaemon: () => signalDaemon(layout, 'SIGSTOP'),
     resumeDaemon: () => signalDaemon(layout, 'SIGCONT'),
     setLink: state => setPort(lab, layout, state),
+    async setAvailability(availability) {
+      const swarm = new Docker({ socketPath: lab.nodes[0]?.socketPath });
+      const { Version: version, Spec: spec } = (await swarm.getNode(swarmNodeId).inspect()) as SwarmNode;
+      await swarm
+        .getNode(swarmNodeId)
+        .update({ ...spec, version: version.Index, Availability: availability });
+    },
+    async createSmallVolume(name, sizeBytes) {
+      const folder = `/run/small-disks/${name}`;
+      const mount = 'umount "$0" 2>/dev/null; mkdir -p "$0" && exec mount -t tmpfs -o "size=$1" tmpfs "$0"';
+      const daemonPid = (await daemonProcesses(layout))[0];
+      await runChecked('nsenter', [
+        ...['--target', `${daemonPid}`, '--mount', 'sh', '-c', mount, folder, `${sizeBytes}`],
+      ]);
+      const options = { type: 'none', o: 'bind', device: folder };
+      await engine().createVolume({ Name: name, Driver: 'local', DriverOpts: options });
+    },
   };
 }
 
 async function signalDaemon(layout: NodeLayout, signal: NodeJS.Signals): Promise<void> {
-  for (const pid of await processesInNamespace(namespacePath(layout.namespace))) {
-    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
-    if (name.trim() === 'dockerd') {
-      sendSignal(pid, signal);
-    }
+  for (const pid of await daemonProcesses(layout)) {
+    sendSignal(pid, signal);
   }
+}
+
+async function daemonProcesses({ namespace }: NodeLayout): Promise<number[]> {
+  const pids = await processesInNamespace(namespacePath(namespace));
+  const names = await Promise.all(pids.map(pid => readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')));
+  return pids.filter((_, index) => names[index]?.trim() === 'dockerd');
 }
 
 async function waitForSwarm(engine: Docker, { name, role }: NodeLayout): Promise<void> {
@@ -126,4 +153,9 @@ interface SwarmInfo {
   readonly LocalNodeState: string;
   readonly ControlAvailable: boolean;
   readonly Error: string;
+}
+
+interface SwarmNode {
+  readonly Version: { readonly Index: number };
+  readonly Spec: object;
 }
