@@ -3,14 +3,17 @@ import { mkdir, rm } from 'node:fs/promises';
 import { appVersions } from './app-image.ts';
 import { removeCgroup } from './cgroups.ts';
 import { startDocker, waitForDocker } from './daemon.ts';
-import { pushImage } from './image.ts';
+import { type Image, pushImage } from './image.ts';
 import { buildLabImages } from './lab-images.ts';
 import { createLabNode, killNode, type LabNode, nodeDaemon } from './lab-node.ts';
+import { createLabRegistry } from './lab-registry.ts';
 import { type LabState, writeState } from './lab-state.ts';
 import { type LabLayout, type LabShape, layoutLab } from './layout.ts';
 import { createNetwork, isNetworkWhole, listNamespaces, removeNetwork } from './network.ts';
-import { createRegistryClient } from './registry-client.ts';
+import { offenDoubleImage, pushOffenImage } from './offen-image.ts';
+import { createRegistryClient, type RegistryClient } from './registry-client.ts';
 import { type RegistryCredentials, startRegistry, stopRegistry } from './registry-process.ts';
+import { killCeph } from './s3-process.ts';
 import { formSwarm, waitForNodes } from './swarm.ts';
 
 type OnProgress = (message: string) => void;
@@ -33,7 +36,12 @@ export async function bringUp(shape: LabShape, onProgress: OnProgress): Promise<
   if (registries.status === 'rejected') {
     throw registries.reason;
   }
-  const state = { ...shape, swarmNodeIds: Object.fromEntries(swarm.value), privateRegistry };
+  const state: LabState = {
+    ...shape,
+    swarmNodeIds: Object.fromEntries(swarm.value),
+    privateRegistry,
+    offenImage: registries.value,
+  };
   await writeState(layout, state);
   return state;
 }
@@ -80,6 +88,7 @@ export async function takeDown(instance: number): Promise<void> {
     ...namespaces.map(namespace => killNode({ namespace })),
     stopRegistry(layout.registries.open),
     stopRegistry(layout.registries.private),
+    killCeph(layout.s3),
   ]);
   await removeNetwork(layout);
   await removeCgroup(layout.cgroup);
@@ -109,24 +118,41 @@ async function startSwarm(layout: LabLayout, onProgress: OnProgress): Promise<Ma
   return swarmNodeIds;
 }
 
+/** Starts the registries with the images in them, and answers what offen's image is called if it could be had. */
 async function startRegistries(
   layout: LabLayout,
   credentials: RegistryCredentials,
   onProgress: OnProgress,
-): Promise<void> {
+): Promise<string | undefined> {
   const { open, private: closed } = layout.registries;
-  const [{ app, dockerCli, runner }] = await Promise.all([
+  const [images] = await Promise.all([
     buildLabImages(onProgress),
     startRegistry(open, undefined),
     startRegistry(closed, credentials),
   ]);
   const openClient = createRegistryClient(`${open.host}:${open.port}`);
   const privateClient = createRegistryClient(`${closed.host}:${closed.port}`, credentials);
-  for (const version of appVersions) {
-    await pushImage(openClient, app[version], 'app', version);
-    await pushImage(privateClient, app[version], 'app', version);
-  }
-  await pushImage(openClient, dockerCli, 'docker', 'cli');
-  await pushImage(openClient, runner, 'runner', '1');
+  const pushApp = async (client: RegistryClient) => {
+    // One after the other: they share their layers.
+    for (const version of appVersions) {
+      await pushImage(client, images.app[version], 'app', version);
+    }
+  };
+  const push = (image: Image, name: string) => {
+    const [repository = '', tag = ''] = name.split(':');
+    return pushImage(openClient, image, repository, tag);
+  };
+  const [offenImage] = await Promise.all([
+    pushOffenImage(createLabRegistry(open), onProgress),
+    pushApp(openClient),
+    pushApp(privateClient),
+    push(images.dockerCli, 'docker:cli'),
+    push(images.runner, 'runner:1'),
+    push(images.restic, 'restic:1'),
+    push(images.rclone, 'rclone:1'),
+    push(images.offenDouble, offenDoubleImage),
+    push(images.postgres, 'postgres:1'),
+  ]);
   onProgress('registries answer and hold the images');
+  return offenImage;
 }

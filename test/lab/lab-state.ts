@@ -8,6 +8,8 @@ export interface LabState extends LabShape {
   /** The swarm's node ids by node name. */
   readonly swarmNodeIds: Readonly<Record<string, string>>;
   readonly privateRegistry: RegistryCredentials;
+  /** offen/docker-volume-backup in the open registry, where it could be pulled. */
+  readonly offenImage?: string | undefined;
 }
 
 /** The state of an instance, or undefined where no lab was started, or none to its end. */

@@ -4,9 +4,11 @@ import { bringUp, heal, labNodes, takeDown } from './lab-lifecycle.ts';
 import type { LabNode } from './lab-node.ts';
 import { createLabRegistry, type LabRegistry, type PrivateLabRegistry } from './lab-registry.ts';
 import { resetLab } from './lab-reset.ts';
+import { type LabS3, resetS3, startS3 } from './lab-s3.ts';
 import { type LabState, readState } from './lab-state.ts';
 import { type LabShape, layoutLab } from './layout.ts';
 import { withLock } from './lock.ts';
+import { offenDoubleImage } from './offen-image.ts';
 import { installPackages, labPrograms } from './packages.ts';
 import { requirePrivileges } from './privileges.ts';
 import { type BuildOptions, buildProjectImage } from './project-image.ts';
@@ -21,6 +23,19 @@ export interface LabImageReferences {
   readonly dockerCli: string;
   /** A shell and `curl`, for what a CI runner does. */
   readonly runner: string;
+  /** The backup engines, as the published images have them: programs, names and entry points. */
+  readonly restic: string;
+  readonly rclone: string;
+  /** offen/docker-volume-backup itself where Docker Hub can be reached, else its contract double. */
+  readonly offen: string;
+  /** Whether `offen` is the double. Say so in what a test prints. */
+  readonly isOffenDouble: boolean;
+  /** The double in any case: it refuses what the real one ignores in silence. */
+  readonly offenDouble: string;
+  /** PostgreSQL: volumes at /var/lib/postgresql/data and /dump, `pg_dump` and `psql` without arguments. */
+  readonly postgres: string;
+  /** Of a repository that the registry does not have: no node can pull it. */
+  readonly missing: string;
 }
 
 /** A swarm of real Docker daemons on this machine, with two real registries. */
@@ -40,9 +55,11 @@ export interface Lab {
    * open registry. Unchanged sources are not built again. See `buildProjectImage`.
    */
   buildProjectImage(options?: BuildOptions): Promise<string>;
+  /** Starts the lab's S3, or mends and takes the one that runs: a second. It goes with the lab. */
+  startS3(): Promise<LabS3>;
   /**
    * As after the start: no services, configs, secrets, networks, containers, volumes or node labels of anyone, every
-   * node and registry running, no Docker logins. Images stay, on the nodes and in the registries.
+   * node and registry running, no Docker logins, an S3 that runs empty. Images stay, on the nodes and in the registries.
    */
   reset(): Promise<void>;
   /** Takes the lab down; nothing of it is left but caches. */
@@ -133,9 +150,19 @@ function createLab(state: LabState): Lab {
       privateApp: appIn(privateRegistry),
       dockerCli: registry.reference('docker:cli'),
       runner: registry.reference('runner:1'),
+      restic: registry.reference('restic:1'),
+      rclone: registry.reference('rclone:1'),
+      offen: registry.reference(state.offenImage ?? offenDoubleImage),
+      isOffenDouble: state.offenImage === undefined,
+      offenDouble: registry.reference(offenDoubleImage),
+      postgres: registry.reference('postgres:1'),
+      missing: registry.reference('missing:1'),
     },
     buildProjectImage: options => buildProjectImage(registry, options),
-    reset: () => resetLab(parts),
+    startS3: () => withLock(layout.prefix, () => startS3(layout, () => undefined)),
+    reset: async () => {
+      await Promise.all([resetLab(parts), resetS3(layout)]);
+    },
     stop: () => stopLab(layout.instance),
   };
 }

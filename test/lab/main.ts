@@ -93,7 +93,8 @@ async function describe(lab: Lab): Promise<void> {
   const { username, password } = lab.privateRegistry;
   console.log(`
 private registry: user ${username}, password ${password}
-images: ${lab.images.app['1']} (2, 3, crash, unhealthy, slow), ${lab.images.dockerCli}, ${lab.images.runner}
+images: ${lab.images.app['1']} (2, 3, crash, unhealthy, slow), ${lab.images.dockerCli}, ${lab.images.runner}, ${lab.images.postgres},
+        ${lab.images.restic}, ${lab.images.rclone}, ${lab.images.offen}${lab.images.isOffenDouble ? ' (a contract double)' : ''}
 try:    docker -H unix://${lab.manager.socketPath} node ls`);
 }
 
