@@ -1,4 +1,5 @@
-import { type Variable, variableGroups } from '../src/config-variables.ts';
+import type { Variable } from '../src/config-variable.ts';
+import { variableGroups } from '../src/config-variables.ts';
 import { table } from './table.ts';
 
 /** The reference of the environment, from the table that also checks it. */

@@ -6,7 +6,7 @@ import {
   refProtectedLabel,
   updateLabels,
 } from '../src/core/label-definitions.ts';
-import { labelPrefix } from '../src/core/labels.ts';
+import { labelPrefix } from '../src/core/label-reader.ts';
 import { table } from './table.ts';
 
 /** The reference of the labels, from the definitions that also parse them. */

@@ -19,46 +19,16 @@ import {
   trustProxyValue,
   urlValue,
 } from './config-values.ts';
+import { optional, secret, type Variable, withDefault } from './config-variable.ts';
 import {
+  ageMsValue,
   booleanValue,
   daysValue,
   durationMsValue,
+  imagePatternListValue,
   oneOf,
   textValue,
-  type ValueReader,
 } from './core/label-values.ts';
-
-/** One variable of the contract: schema, redaction and reference page are made from it. */
-export interface Variable<T> {
-  readonly schema: z.ZodType<T, string | undefined>;
-  /** What a right value looks like. */
-  readonly expects: string;
-  readonly description: string;
-  /** As it would be written; absent: none. */
-  readonly defaultText?: string;
-  /** Its value is never shown, and `<name>_FILE` may name a file that holds it. */
-  readonly isSecret: boolean;
-  /** The texts in a value that must never be shown. */
-  readonly secretsIn: (text: string) => readonly string[];
-}
-
-function withDefault<T>(reader: ValueReader<T>, defaultText: string, description: string): Variable<T> {
-  const schema = schemaOf(reader).prefault(defaultText);
-  return { schema, expects: reader.expects, description, defaultText, isSecret: false, secretsIn: () => [] };
-}
-
-function optional<T>(reader: ValueReader<T>, description: string): Variable<T | undefined> {
-  const schema = schemaOf(reader).optional();
-  return { schema, expects: reader.expects, description, isSecret: false, secretsIn: () => [] };
-}
-
-function secret<T>(
-  base: z.ZodType<T, string>,
-  description: string,
-  secretsIn: (text: string) => readonly string[] = text => [text],
-): Variable<T | undefined> {
-  return { schema: base.optional(), expects: base.description ?? '', description, isSecret: true, secretsIn };
-}
 
 const http = {
   SWARM_UTILS_SERVER_PORT: withDefault(portValue, '3000', 'HTTP port.'),
@@ -155,6 +125,53 @@ const update = {
   ),
 };
 
+const clean = {
+  SWARM_UTILS_CLEAN_SERVICE_EXEC_SHELL: withDefault(
+    textValue,
+    '/bin/sh',
+    "Shell of a service's container that runs its `clean.exec`.",
+  ),
+  SWARM_UTILS_CLEAN_SERVICE_EXEC_TIMEOUT: withDefault(
+    durationMsValue,
+    '60_000',
+    'Time for `clean.exec` in one container, milliseconds.',
+  ),
+  SWARM_UTILS_CLEAN_NODE_CONTAINER_TIMEOUT: withDefault(
+    durationMsValue,
+    '60_000',
+    'Time for each command about stopped containers, milliseconds.',
+  ),
+  SWARM_UTILS_CLEAN_NODE_IMAGE_TIMEOUT: withDefault(
+    durationMsValue,
+    '60_000',
+    'Time for each command about unused images, milliseconds.',
+  ),
+  SWARM_UTILS_CLEAN_NODE_BUILDER_TIMEOUT: withDefault(
+    durationMsValue,
+    '60_000',
+    'Time for the command about the build cache, milliseconds.',
+  ),
+  SWARM_UTILS_CLEAN_NODE_CONTAINER_MIN_AGE: withDefault(
+    ageMsValue,
+    '0',
+    'Stopped containers that were created less than this ago stay.',
+  ),
+  SWARM_UTILS_CLEAN_NODE_IMAGE_MIN_AGE: withDefault(
+    ageMsValue,
+    '0',
+    'Images that were built less than this ago stay: give nodes that build images the time until they are pushed.',
+  ),
+  SWARM_UTILS_CLEAN_NODE_BUILDER_MIN_AGE: withDefault(
+    ageMsValue,
+    '0',
+    'Build cache that was used less than this ago stays.',
+  ),
+  SWARM_UTILS_CLEAN_NODE_IMAGE_KEEP: optional(
+    imagePatternListValue,
+    'Images that stay on every node, whoever needs them.',
+  ),
+};
+
 const registry = {
   SWARM_UTILS_REGISTRY_AUTH: secret(
     registryAuthSchema,
@@ -201,15 +218,10 @@ const withoutEffect = {
   SWARM_UTILS_CRON_EXPR: optional(textValue, ''),
   SWARM_UTILS_CRON_TZ: optional(textValue, ''),
   SWARM_UTILS_BACKUP_SERVICE_EXEC_SHELL: optional(textValue, ''),
-  SWARM_UTILS_CLEAN_SERVICE_EXEC_SHELL: optional(textValue, ''),
   SWARM_UTILS_BACKUP_SERVICE_EXEC_TIMEOUT: optional(durationMsValue, ''),
   SWARM_UTILS_BACKUP_SERVICE_STOP_TIMEOUT: optional(durationMsValue, ''),
   SWARM_UTILS_BACKUP_SERVICE_VOLUME_LIST_UPLOAD_TIMEOUT: optional(durationMsValue, ''),
   SWARM_UTILS_BACKUP_SERVICE_START_TIMEOUT: optional(durationMsValue, ''),
-  SWARM_UTILS_CLEAN_SERVICE_EXEC_TIMEOUT: optional(durationMsValue, ''),
-  SWARM_UTILS_CLEAN_NODE_IMAGE_TIMEOUT: optional(durationMsValue, ''),
-  SWARM_UTILS_CLEAN_NODE_BUILDER_TIMEOUT: optional(durationMsValue, ''),
-  SWARM_UTILS_CLEAN_NODE_CONTAINER_TIMEOUT: optional(durationMsValue, ''),
   SWARM_UTILS_S3_URL: optional(audienceValue, ''),
   SWARM_UTILS_S3_HTTPS: optional(booleanValue, ''),
   SWARM_UTILS_S3_BUCKET: optional(audienceValue, ''),
@@ -233,11 +245,12 @@ export const variableGroups: readonly {
   { title: 'Webhooks', variables: webhooks },
   { title: 'OIDC and platforms', variables: oidc },
   { title: 'Update', variables: update },
+  { title: 'Clean', variables: clean },
   { title: 'Registries', variables: registry },
   { title: 'Engine, data and log', variables: host },
 ];
 
-const effective = { ...http, ...webhooks, ...oidc, ...update, ...registry, ...host };
+const effective = { ...http, ...webhooks, ...oidc, ...update, ...clean, ...registry, ...host };
 
 /** Every variable there is, by its name. */
 export const variables: ReadonlyMap<string, Variable<unknown>> = new Map(

@@ -108,6 +108,23 @@ function group(env: Environment, texts: ReadonlyMap<string, string>): Config {
         extraMs: env.SWARM_UTILS_EXTRA_TIMEOUT,
       },
       registries: registries(env),
+      cleanService: {
+        shell: env.SWARM_UTILS_CLEAN_SERVICE_EXEC_SHELL,
+        execTimeoutMs: env.SWARM_UTILS_CLEAN_SERVICE_EXEC_TIMEOUT,
+      },
+      cleanNode: {
+        timeoutMs: {
+          container: env.SWARM_UTILS_CLEAN_NODE_CONTAINER_TIMEOUT,
+          image: env.SWARM_UTILS_CLEAN_NODE_IMAGE_TIMEOUT,
+          builder: env.SWARM_UTILS_CLEAN_NODE_BUILDER_TIMEOUT,
+        },
+        minAgeMs: {
+          container: env.SWARM_UTILS_CLEAN_NODE_CONTAINER_MIN_AGE,
+          image: env.SWARM_UTILS_CLEAN_NODE_IMAGE_MIN_AGE,
+          builder: env.SWARM_UTILS_CLEAN_NODE_BUILDER_MIN_AGE,
+        },
+        keep: env.SWARM_UTILS_CLEAN_NODE_IMAGE_KEEP ?? [],
+      },
     },
     docker: docker(env),
     dataDir: env.SWARM_UTILS_DATA_DIR,

@@ -109,6 +109,7 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
     providers,
     replay: store.replay,
     adminTokens: config.http.adminTokens,
+    cleanNodeDefaults: config.engine.cleanNode,
     authFailureLimit: config.http.authFailureLimit,
     trustProxy: config.http.trustProxy,
     log,
@@ -129,8 +130,8 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
     swarm,
     parsedTargets,
     intervalMs: LABEL_WATCH_INTERVAL_MS,
-    onFault: ({ name }, fault) =>
-      log.warn({ event: 'label.fault', service: name, ...fault }, 'a label that grants nothing'),
+    onFault: ({ kind, name }, fault) =>
+      log.warn({ event: 'label.fault', [kind]: name, ...fault }, 'a label that grants nothing'),
   });
 
   let health: HealthSocket | undefined;

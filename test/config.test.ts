@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { type Config, ConfigError, loadConfig } from '../src/config.ts';
 import { namesWithoutEffect, variableGroups, variables } from '../src/config-variables.ts';
+import { formatImagePattern } from '../src/core/image-policy.ts';
 import { PlainToken } from '../src/core/plain-token.ts';
 
 const MASTER_KEY = 'master-key-0123456789-0123456789-';
@@ -54,6 +55,12 @@ describe('loadConfig', () => {
       helperImage: 'docker:25.0.5-cli-alpine3.20',
       timeouts: { updateMs: 60_000, pendingMs: 20_000, lockMs: 10_000, extraMs: 10_000 },
       registries: [],
+      cleanService: { shell: '/bin/sh', execTimeoutMs: 60_000 },
+      cleanNode: {
+        timeoutMs: { container: 60_000, image: 60_000, builder: 60_000 },
+        minAgeMs: { container: 0, image: 0, builder: 0 },
+        keep: [],
+      },
     });
     assert.deepEqual(config.docker, { host: 'unix:///var/run/docker.sock' });
     assert.equal(config.dataDir, '/data');
@@ -80,6 +87,33 @@ describe('loadConfig', () => {
   it('reads durations with and without underscores', () => {
     const config = load({ SWARM_UTILS_UPDATE_SERVICE_TIMEOUT: '600_000', SWARM_UTILS_LOCK_TIMEOUT: '5000' });
     assert.deepEqual([config.engine.timeouts.updateMs, config.engine.timeouts.lockMs], [600_000, 5000]);
+  });
+
+  it('reads what holds for every clean', () => {
+    const { cleanService, cleanNode } = load({
+      SWARM_UTILS_CLEAN_SERVICE_EXEC_SHELL: '/bin/bash',
+      SWARM_UTILS_CLEAN_SERVICE_EXEC_TIMEOUT: '1_000',
+      SWARM_UTILS_CLEAN_NODE_CONTAINER_TIMEOUT: '1',
+      SWARM_UTILS_CLEAN_NODE_IMAGE_TIMEOUT: '2',
+      SWARM_UTILS_CLEAN_NODE_BUILDER_TIMEOUT: '3',
+      SWARM_UTILS_CLEAN_NODE_CONTAINER_MIN_AGE: '4',
+      SWARM_UTILS_CLEAN_NODE_IMAGE_MIN_AGE: '31_536_000_000',
+      SWARM_UTILS_CLEAN_NODE_BUILDER_MIN_AGE: '0',
+      SWARM_UTILS_CLEAN_NODE_IMAGE_KEEP: 'ghcr.io/acme/*, alpine:3*',
+    }).engine;
+    assert.deepEqual(cleanService, { shell: '/bin/bash', execTimeoutMs: 1000 });
+    assert.deepEqual(cleanNode.timeoutMs, { container: 1, image: 2, builder: 3 });
+    assert.deepEqual(cleanNode.minAgeMs, { container: 4, image: 31_536_000_000, builder: 0 });
+    assert.deepEqual(cleanNode.keep.map(formatImagePattern), [
+      'ghcr.io/acme/*',
+      'docker.io/library/alpine:3*',
+    ]);
+    const faults = faultsOf({
+      SWARM_UTILS_CLEAN_NODE_IMAGE_MIN_AGE: '31_536_000_001',
+      SWARM_UTILS_CLEAN_NODE_BUILDER_MIN_AGE: '-1',
+      SWARM_UTILS_CLEAN_NODE_IMAGE_KEEP: 'Not An Image',
+    });
+    assert.equal(faults.length, 3);
   });
 
   it('names every fault at once, with what was given and what is expected', () => {

@@ -5,8 +5,15 @@ import { decideImage } from './image-policy.ts';
 import { parseImageReference } from './image-reference.ts';
 import type { ActionLabels } from './labels.ts';
 import { isPackageEvent, matchGrant } from './match-grant.ts';
-import { type ActionRequest, actionNames, type Caller } from './operation.ts';
-import type { Target } from './target.ts';
+import {
+  type ActionRequest,
+  actionNames,
+  type Caller,
+  type CleanNodeRequest,
+  type ServiceRequest,
+  type UpdateRequest,
+} from './operation.ts';
+import type { NodeTarget, ServiceTarget, Target } from './target.ts';
 
 export { type DenyReason, type Finding, visibilityOf } from './denial.ts';
 
@@ -16,14 +23,17 @@ export type Decision =
 
 export type { LabelToken };
 
+/** What is asked for, and the target that it is for. */
+type Ask =
+  | { readonly targetKind: 'service'; readonly request: ServiceRequest; readonly target: ServiceTarget }
+  | { readonly targetKind: 'node'; readonly request: CleanNodeRequest; readonly target: NodeTarget };
+
 /** What a label token stands for. Frozen, all of it. */
-export interface LabelTokenContent {
+export type LabelTokenContent = Ask & {
   readonly caller: Caller;
-  readonly request: ActionRequest;
-  readonly target: Target;
   /** The tag of the image must point to the digest that came with it. */
   readonly mustMatchTag: boolean;
-}
+};
 
 const constructorKey = Symbol('label token');
 let contentOf: (token: LabelToken) => LabelTokenContent;
@@ -61,9 +71,13 @@ export function redeemLabelToken(token: LabelToken): LabelTokenContent {
   return contentOf(token);
 }
 
-/** May this caller do this with this target? */
+/**
+ * May this caller do this with this target?
+ * @throws TypeError when the request is for another kind of target
+ */
 export function authorize(caller: Caller, request: ActionRequest, target: Target): Decision {
-  const labels = target.labels[request.action];
+  const ask = pair(request, target);
+  const labels = labelsOf(ask);
   const findings = checkCaller(caller, labels, request.action);
   if (findings.length > 0) {
     return deny(findings);
@@ -74,14 +88,38 @@ export function authorize(caller: Caller, request: ActionRequest, target: Target
     );
   }
   if (!labels.isEnabled) {
-    const message = `The service lacks the label swarm-utils.${request.action}.enable=true.`;
-    return deny([{ reason: 'action_not_enabled', message }]);
+    return deny([{ reason: 'action_not_enabled', message: describeDisabled(ask) }]);
   }
-  return decideOnImage(caller, request, target);
+  return ask.targetKind === 'service' && ask.request.action === 'update'
+    ? decideOnImage(caller, ask.request, ask.target)
+    : decideOnEvent(caller, ask);
+}
+
+function pair(request: ActionRequest, target: Target): Ask {
+  if (target.kind === 'service' && (request.action === 'update' || request.targetKind === 'service')) {
+    return { targetKind: 'service', request, target };
+  }
+  if (target.kind === 'node' && request.action === 'clean' && request.targetKind === 'node') {
+    return { targetKind: 'node', request, target };
+  }
+  throw new TypeError(`This request is not for a ${target.kind}.`);
+}
+
+function labelsOf(ask: Ask): ActionLabels {
+  return ask.targetKind === 'service' ? ask.target.labels[ask.request.action] : ask.target.labels.clean;
+}
+
+function describeDisabled({ targetKind, request }: Ask): string {
+  return targetKind === 'service'
+    ? `The service lacks the label swarm-utils.${request.action}.enable=true.`
+    : `The node has the label swarm-utils.${request.action}.enable=false.`;
 }
 
 /** Whether the caller is one of the target's, for any action: who may read its state and its operations. */
 export function mayRead(caller: Caller, target: Target): boolean {
+  if (target.kind === 'node') {
+    return checkCaller(caller, target.labels.clean, 'clean').length === 0;
+  }
   return actionNames.some(action => checkCaller(caller, target.labels[action], action).length === 0);
 }
 
@@ -130,13 +168,19 @@ function checkIdentities(
   return findings;
 }
 
-function decideOnImage(caller: Caller, request: ActionRequest, target: Target): Decision {
-  const allow = (mustMatchTag: boolean): Decision => ({
-    allowed: true,
-    labelToken: new LabelToken(constructorKey, { caller, request, target, mustMatchTag }),
-  });
+/** What a package event is held against is the image that it brings, and there is none to hold it against here. */
+function decideOnEvent(caller: Caller, ask: Ask): Decision {
+  if (caller.kind === 'delivery' && isPackageEvent(caller.delivery)) {
+    const message = `The event ${caller.delivery.event} names no ref, so it can only start an update.`;
+    return deny([{ reason: 'event_not_allowed', message }]);
+  }
+  return allow(caller, ask, false);
+}
+
+function decideOnImage(caller: Caller, request: UpdateRequest, target: ServiceTarget): Decision {
+  const ask: Ask = { targetKind: 'service', request, target };
   if (caller.kind === 'admin') {
-    return allow(false);
+    return allow(caller, ask, false);
   }
   const image = request.image ?? parseImageReference(target.image);
   if (image === undefined) {
@@ -152,5 +196,12 @@ function decideOnImage(caller: Caller, request: ActionRequest, target: Target): 
     const message = `The event ${caller.delivery.event} names no ref, so it counts only where image-allow gives the image a tag pattern.`;
     return deny([{ reason: 'package_needs_tag_pattern', message }]);
   }
-  return allow(decision.mustMatchTag);
+  return allow(caller, ask, decision.mustMatchTag);
+}
+
+function allow(caller: Caller, ask: Ask, mustMatchTag: boolean): Decision {
+  return {
+    allowed: true,
+    labelToken: new LabelToken(constructorKey, { ...ask, caller, mustMatchTag }),
+  };
 }

@@ -9,6 +9,8 @@ export interface HelperService {
   readonly mounts: readonly HelperMount[];
   /** Time from the first running task to its end, milliseconds. */
   readonly timeoutMs: number;
+  /** What it prints is for us to read, as a whole, and not for the report. */
+  readonly printsData?: boolean;
 }
 
 export interface HelperMount {

@@ -72,7 +72,7 @@ export function decideImage(
   if (patterns === undefined) {
     return decideByRunningImage(image, runningImage);
   }
-  const matching = patterns.filter(pattern => matches(pattern, image));
+  const matching = patterns.filter(pattern => matchesImagePattern(pattern, image));
   if (matching.length === 0) {
     return {
       allowed: false,
@@ -97,7 +97,8 @@ function decideByRunningImage(image: ImageReference, runningImage: string): Imag
   };
 }
 
-function matches(pattern: ImagePattern, image: ImageReference): boolean {
+/** Whether an image is one of those that a pattern names. */
+export function matchesImagePattern(pattern: ImagePattern, image: ImageReference): boolean {
   if (pattern.kind === 'any') {
     return true;
   }
@@ -112,4 +113,14 @@ function matchesTag(pattern: ImagePattern & { kind: 'image' }, tag: string | und
     return true;
   }
   return tag !== undefined && (pattern.isTagPrefix ? tag.startsWith(pattern.tag) : tag === pattern.tag);
+}
+
+/** The pattern as text, in its full form. */
+export function formatImagePattern(pattern: ImagePattern): string {
+  if (pattern.kind === 'any') {
+    return '*';
+  }
+  const { registry, repository, isRepositoryPrefix, tag, isTagPrefix } = pattern;
+  const tagText = tag === undefined ? '' : `:${tag}${isTagPrefix ? '*' : ''}`;
+  return `${registry}/${repository}${isRepositoryPrefix ? '*' : ''}${tagText}`;
 }

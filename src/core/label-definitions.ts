@@ -42,11 +42,13 @@ export const defaultStartedBy: Readonly<Record<ProviderName, readonly string[]>>
   gitlab: ['push', 'web'],
 };
 
-function define<T>(key: string, value: ValueReader<T>, description: string): LabelDefinition<T> {
+/** A label whose value may be shown. */
+export function define<T>(key: string, value: ValueReader<T>, description: string): LabelDefinition<T> {
   return { key, value, description, isSecret: false };
 }
 
-function defineSecret<T>(key: string, value: ValueReader<T>, description: string): LabelDefinition<T> {
+/** A label whose value is shown nowhere. */
+export function defineSecret<T>(key: string, value: ValueReader<T>, description: string): LabelDefinition<T> {
   return { key, value, description, isSecret: true };
 }
 
@@ -141,7 +143,14 @@ export const updateLabels = {
   execPost: execLabels('update.exec-post'),
 };
 
-const cleanLabels = execLabels('clean.exec');
+export const cleanLabels = {
+  exec: execLabels('clean.exec'),
+  parallel: define(
+    'clean.exec.parallel',
+    booleanValue,
+    'Whether all containers run it at the same time. Default `true`; `false`: one after the other.',
+  ),
+};
 
 const backupLabels = {
   exec: execLabels('backup.exec'),
@@ -173,22 +182,27 @@ const backupLabels = {
 };
 
 /** Every label that a service may carry, by its key without `swarm-utils.`. */
-export const serviceLabelDefinitions: ReadonlyMap<string, LabelDefinition<unknown>> = new Map(
-  [
-    ...actionNames.flatMap(action => [
-      ...Object.values(actionLabels(action)),
-      ...providerNames.flatMap(provider => Object.values(grantLabels(action, provider))),
-      refProtectedLabel(action),
-    ]),
-    ...flatten(updateLabels),
-    ...flatten(cleanLabels),
-    ...flatten(backupLabels),
-  ].map(definition => [definition.key, definition]),
-);
+export const serviceLabelDefinitions: ReadonlyMap<string, LabelDefinition<unknown>> = byKey([
+  ...actionNames.flatMap(action => [
+    ...Object.values(actionLabels(action)),
+    ...providerNames.flatMap(provider => Object.values(grantLabels(action, provider))),
+    refProtectedLabel(action),
+  ]),
+  ...flatten(updateLabels),
+  ...flatten(cleanLabels),
+  ...flatten(backupLabels),
+]);
+
+export function byKey(
+  definitions: readonly LabelDefinition<unknown>[],
+): ReadonlyMap<string, LabelDefinition<unknown>> {
+  return new Map(definitions.map(definition => [definition.key, definition]));
+}
 
 type Definitions = { readonly [name: string]: LabelDefinition<unknown> | Definitions };
 
-function flatten(definitions: Definitions): LabelDefinition<unknown>[] {
+/** All definitions of a tree of them. */
+export function flatten(definitions: Definitions): LabelDefinition<unknown>[] {
   return Object.values(definitions).flatMap(entry => (isDefinition(entry) ? [entry] : flatten(entry)));
 }
 

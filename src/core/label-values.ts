@@ -11,6 +11,7 @@ export interface ValueReader<T> {
 }
 
 const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000;
+const MAX_AGE_MS = 365 * 24 * 60 * 60 * 1000;
 const GITHUB_REPOSITORY = /^[\w.-]+\/[\w.-]+$/;
 const GITLAB_PROJECT = /^[\w.-]+(?:\/[\w.-]+)+$/;
 const OWNER_WILDCARD = /^[\w.-]+\/\*$/;
@@ -26,6 +27,14 @@ export const durationMsValue: ValueReader<number> = {
   read: text => {
     const value = /^\d+(?:_\d+)*$/.test(text) ? Number(text.replaceAll('_', '')) : 0;
     return value >= 1 && value <= MAX_TIMEOUT_MS ? value : undefined;
+  },
+};
+
+export const ageMsValue: ValueReader<number> = {
+  expects: 'milliseconds as a whole number from 0 to 31536000000 (a year), `_` between digits allowed',
+  read: text => {
+    const value = /^\d+(?:_\d+)*$/.test(text) ? Number(text.replaceAll('_', '')) : -1;
+    return value >= 0 && value <= MAX_AGE_MS ? value : undefined;
   },
 };
 

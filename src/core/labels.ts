@@ -2,34 +2,25 @@ import { type ProviderName, providerNames, type WebhookEvent } from '../../provi
 import type { ImagePattern } from './image-policy.ts';
 import {
   actionLabels,
+  cleanLabels,
   defaultStartedBy,
   type execLabels,
   grantLabels,
-  type LabelDefinition,
   refProtectedLabel,
   serviceLabelDefinitions,
   updateLabels,
 } from './label-definitions.ts';
+import {
+  actionOf,
+  defined,
+  findUnknown,
+  type LabelFault,
+  LabelReader,
+  labelPrefix,
+  type RawLabels,
+} from './label-reader.ts';
 import { type ActionName, actionNames } from './operation.ts';
 import type { TokenSecret } from './plain-token.ts';
-import { isNearly, judgeUnknownLabel, looksSecret } from './unknown-label.ts';
-
-export const labelPrefix = 'swarm-utils.';
-
-/** Marks the helper services of this program; not for people to set. */
-export const helperLabel = `${labelPrefix}helper`;
-
-const redacted = '[redacted]';
-const MAX_SHOWN_LENGTH = 200;
-
-/** A label that is unknown or has a bad value. Never ignored: shown by the API, logged once, and see `authorize`. */
-export interface LabelFault {
-  /** The whole key. */
-  readonly label: string;
-  /** The value, cut where it is long, or `[redacted]` where it may be a secret. */
-  readonly value: string;
-  readonly message: string;
-}
 
 /** What one provider's labels of one action allow an identity to do. Every field given must match. */
 export interface Grant {
@@ -65,7 +56,8 @@ export interface ActionLabels {
 /** A shell text to run in the containers of the service's tasks. */
 export interface ExecLabels {
   readonly script: string;
-  readonly shell: string;
+  /** Absent: the default of the action. */
+  readonly shell?: string;
   readonly timeoutMs?: number;
 }
 
@@ -75,6 +67,12 @@ export interface UpdateLabels extends ActionLabels {
   readonly registry: RegistryLabels;
   readonly execPre?: ExecLabels;
   readonly execPost?: ExecLabels;
+}
+
+export interface CleanLabels extends ActionLabels {
+  readonly exec?: ExecLabels;
+  /** In the containers all at the same time, or one after the other. */
+  readonly isParallel: boolean;
 }
 
 export interface RegistryLabels {
@@ -88,79 +86,33 @@ export interface RegistryLabels {
 /** All `swarm-utils.*` labels of one service, parsed. */
 export interface ServiceLabels {
   readonly update: UpdateLabels;
-  readonly clean: ActionLabels;
+  readonly clean: CleanLabels;
   readonly backup: ActionLabels;
   readonly restore: ActionLabels;
   readonly faults: readonly LabelFault[];
 }
 
 /** Parses the labels of a service. Labels of others are none of our business and are passed over. */
-export function parseServiceLabels(raw: Readonly<Record<string, string>>): ServiceLabels {
-  const reader = new LabelReader(raw);
-  const unknown = findUnknown(raw);
+export function parseServiceLabels(raw: RawLabels): ServiceLabels {
+  const reader = new LabelReader(raw, serviceLabelDefinitions);
+  const unknown = findUnknown(raw, serviceLabelDefinitions);
   const voidGrants = new Set(unknown.map(({ label }) => grantOf(label)));
   const actions = Object.fromEntries(
     actionNames.map(action => [action, readAction(reader, action, voidGrants)]),
   ) as Record<ActionName, Omit<ActionLabels, 'faults'>>;
   const update = { ...actions.update, ...readUpdate(reader) };
+  const clean = { ...actions.clean, ...readClean(reader, actions.clean.isEnabled) };
   reader.readRest();
   const faults = [...reader.faults, ...unknown];
   const faultsOf = (action: ActionName) =>
     faults.filter(({ label }) => grantOf(label) === undefined && (actionOf(label) ?? action) === action);
   return {
     update: { ...update, faults: faultsOf('update') },
-    clean: { ...actions.clean, faults: faultsOf('clean') },
+    clean: { ...clean, faults: faultsOf('clean') },
     backup: { ...actions.backup, faults: faultsOf('backup') },
     restore: { ...actions.restore, faults: faultsOf('restore') },
     faults,
   };
-}
-
-/** Reads single labels and keeps what is wrong with them. */
-class LabelReader {
-  readonly faults: LabelFault[] = [];
-  readonly #raw: Readonly<Record<string, string>>;
-  readonly #keysRead = new Set<string>();
-
-  constructor(raw: Readonly<Record<string, string>>) {
-    this.#raw = raw;
-  }
-
-  /** The label's value; undefined when it is absent or, with a fault, bad. */
-  read<T>(definition: LabelDefinition<T>): T | undefined {
-    const text = this.#text(definition.key);
-    this.#keysRead.add(definition.key);
-    const value = text === undefined ? undefined : definition.value.read(text);
-    if (text !== undefined && value === undefined) {
-      this.fault(definition, `must be ${definition.value.expects}`);
-    }
-    return value;
-  }
-
-  /** Reads what nobody asked for: a label whose action is not there yet may be wrong too. */
-  readRest(): void {
-    for (const definition of serviceLabelDefinitions.values()) {
-      if (!this.#keysRead.has(definition.key)) {
-        this.read(definition);
-      }
-    }
-  }
-
-  has(definition: LabelDefinition<unknown>): boolean {
-    return this.#text(definition.key) !== undefined;
-  }
-
-  fault(definition: LabelDefinition<unknown>, message: string): void {
-    // A login is no `true` or `false`, but `auth` is what Docker's config.json calls one.
-    const isHidden = definition.isSecret || looksSecret(definition.key);
-    const value = isHidden ? redacted : cut(this.#text(definition.key) ?? '');
-    this.faults.push({ label: labelPrefix + definition.key, value, message });
-  }
-
-  #text(key: string): string | undefined {
-    const label = labelPrefix + key;
-    return Object.hasOwn(this.#raw, label) ? this.#raw[label] : undefined;
-  }
 }
 
 function readAction(
@@ -232,33 +184,19 @@ function readUpdate(reader: LabelReader): Omit<UpdateLabels, keyof ActionLabels>
   };
 }
 
+function readClean(reader: LabelReader, isEnabled: boolean): Omit<CleanLabels, keyof ActionLabels> {
+  const exec = readExec(reader, cleanLabels.exec);
+  if (isEnabled && !reader.has(cleanLabels.exec.script)) {
+    reader.fault(actionLabels('clean').enable, `does nothing without ${labelPrefix}clean.exec`);
+  }
+  return { isParallel: reader.read(cleanLabels.parallel) ?? true, ...defined({ exec }) };
+}
+
 function readExec(reader: LabelReader, definitions: ReturnType<typeof execLabels>): ExecLabels | undefined {
   const script = reader.read(definitions.script);
-  const shell = reader.read(definitions.shell) ?? '/bin/sh';
+  const shell = reader.read(definitions.shell);
   const timeoutMs = reader.read(definitions.timeout);
-  return script === undefined ? undefined : { script, shell, ...defined({ timeoutMs }) };
-}
-
-function findUnknown(raw: Readonly<Record<string, string>>): LabelFault[] {
-  return Object.entries(raw).flatMap(([label, value]) => {
-    const hasPrefix = label.startsWith(labelPrefix);
-    const key = hasPrefix ? label.slice(labelPrefix.length) : keyAfterNearPrefix(label);
-    const isKnown = hasPrefix && (label === helperLabel || serviceLabelDefinitions.has(key ?? ''));
-    if (key === undefined || isKnown) {
-      return [];
-    }
-    const { mayBeSecret, meant = hasPrefix ? undefined : '…' } = judgeUnknownLabel(key);
-    const message = meant === undefined ? 'is unknown' : `is unknown (did you mean ${labelPrefix}${meant}?)`;
-    return [{ label: cut(label), value: mayBeSecret ? redacted : cut(value), message }];
-  });
-}
-
-/** What follows a prefix that is nearly ours: a label that was to limit something may be misspelt there too. */
-function keyAfterNearPrefix(label: string): string | undefined {
-  const dot = label.indexOf('.');
-  return isNearly(label.slice(0, Math.max(0, dot)), labelPrefix.slice(0, -1))
-    ? label.slice(dot + 1)
-    : undefined;
+  return script === undefined ? undefined : { script, ...defined({ shell, timeoutMs }) };
 }
 
 /** The grant that a label, known or not, belongs to; undefined for others. */
@@ -269,25 +207,6 @@ function grantOf(label: string): string | undefined {
   return action && provider && grantKey(action, provider);
 }
 
-function actionOf(label: string): ActionName | undefined {
-  const [prefix, segment] = label.split('.', 2);
-  if (`${prefix}.` !== labelPrefix) {
-    return undefined;
-  }
-  return actionNames.find(name => name === segment);
-}
-
 function grantKey(action: ActionName, provider: ProviderName): string {
   return `${action}.${provider}`;
-}
-
-function cut(text: string): string {
-  return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
-}
-
-/** The object without its undefined fields. */
-function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }

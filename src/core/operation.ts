@@ -4,7 +4,7 @@ import type { ImageReference } from './image-reference.ts';
 import type { PlainToken } from './plain-token.ts';
 import type { StepReport } from './step.ts';
 
-/** What can be done to a service; the word in labels and routes. */
+/** What can be done to a service, and to a node `clean`; the word in labels and routes. */
 export const actionNames = ['update', 'clean', 'backup', 'restore'] as const;
 export type ActionName = (typeof actionNames)[number];
 
@@ -16,7 +16,27 @@ export interface UpdateRequest {
   /** Recreate the tasks even when the image is the same. */
   readonly isForce: boolean;
 }
-export type ActionRequest = UpdateRequest;
+
+/** Runs the service's `clean.exec` in its containers. */
+export interface CleanServiceRequest {
+  readonly action: 'clean';
+  readonly targetKind: 'service';
+}
+
+/** Removes from a node what nobody needs any more. */
+export interface CleanNodeRequest {
+  readonly action: 'clean';
+  readonly targetKind: 'node';
+  /** Only list what would go. */
+  readonly isDryRun: boolean;
+}
+
+export type ServiceRequest = UpdateRequest | CleanServiceRequest;
+export type ActionRequest = ServiceRequest | CleanNodeRequest;
+
+/** The actions on services that this version does. */
+export const serviceActions = ['update', 'clean'] as const satisfies readonly ActionName[];
+export type ServiceAction = (typeof serviceActions)[number];
 
 /** Who asks. Whatever is in here has been verified, plain tokens excepted: labels decide what they are good for. */
 export type Caller =

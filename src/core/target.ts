@@ -1,4 +1,5 @@
 import { parseServiceLabels, type ServiceLabels } from './labels.ts';
+import { type NodeLabels, parseNodeLabels } from './node-labels.ts';
 
 /** A service as `authorize` looks at it. */
 export interface ServiceTarget {
@@ -9,7 +10,17 @@ export interface ServiceTarget {
   readonly image: string;
   readonly labels: ServiceLabels;
 }
-export type Target = ServiceTarget;
+
+/** A node as `authorize` looks at it. */
+export interface NodeTarget {
+  readonly kind: 'node';
+  readonly id: string;
+  /** Its host name. */
+  readonly name: string;
+  readonly labels: NodeLabels;
+}
+
+export type Target = ServiceTarget | NodeTarget;
 
 /** Parses the labels of a service. */
 export function serviceTarget(service: {
@@ -20,4 +31,14 @@ export function serviceTarget(service: {
 }): ServiceTarget {
   const { id, name, image, labels } = service;
   return { kind: 'service', id, name, image, labels: parseServiceLabels(labels) };
+}
+
+/** Parses the labels of a node. */
+export function nodeTarget(node: {
+  readonly id: string;
+  readonly hostname: string;
+  readonly labels: Readonly<Record<string, string>>;
+}): NodeTarget {
+  const { id, hostname, labels } = node;
+  return { kind: 'node', id, name: hostname, labels: parseNodeLabels(labels) };
 }

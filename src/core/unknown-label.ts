@@ -1,5 +1,7 @@
 import { distance } from 'fastest-levenshtein';
-import { serviceLabelDefinitions } from './label-definitions.ts';
+import type { LabelDefinition } from './label-definitions.ts';
+
+export type LabelDefinitions = ReadonlyMap<string, LabelDefinition<unknown>>;
 
 /** What can be said of a label that is not in the contract. */
 export interface UnknownLabel {
@@ -16,12 +18,15 @@ const SECRET_PART = /tok|pass|pw|secret|cred|auth|key|login|bearer|hook|cert|pri
 const SECRET_WORD = /(?<![a-z])pats?(?![a-z])/;
 const LONG_SECRET_WORDS = ['token', 'password', 'passwd', 'secret'];
 
-/** @param key without `swarm-utils.` */
-export function judgeUnknownLabel(key: string): UnknownLabel {
+/**
+ * @param key without `swarm-utils.`
+ * @param definitions the labels that it may have been meant to be
+ */
+export function judgeUnknownLabel(key: string, definitions: LabelDefinitions): UnknownLabel {
   if (key.length > MAX_LENGTH) {
     return { mayBeSecret: true };
   }
-  const byDistance = [...serviceLabelDefinitions.values()]
+  const byDistance = [...definitions.values()]
     .map(definition => ({ ...definition, typos: distance(key, definition.key) }))
     .sort((a, b) => a.typos - b.typos);
   const [nearest] = byDistance;

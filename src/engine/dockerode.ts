@@ -13,7 +13,7 @@ import {
   writeHelperSpec,
 } from './engine-json.ts';
 import { type Swarm, SwarmError } from './swarm.ts';
-import { readLogLines } from './task-logs.ts';
+import { readLogLines, readOutput } from './task-logs.ts';
 
 export interface EngineConnection {
   /** `unix:///path` or `tcp://host:port`. */
@@ -28,6 +28,8 @@ export interface EngineConnection {
 const CHECK_TIMEOUT_MS = 4000;
 const LOGS_TIMEOUT_MS = 5000;
 const MAX_LOG_BYTES = 256 * 1024;
+/** Ten thousand images of a node have room in it. */
+const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
 
 /** The swarm behind the Engine API of a manager, from version 1.41 (Docker 20.10) on. */
 export function createDockerodeSwarm(connection: EngineConnection): Swarm {
@@ -119,13 +121,24 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
     },
 
     async taskLogs(taskId, lines) {
-      const read = await readStream(docker, `/tasks/${taskId}/logs?`, {
-        stdout: true,
-        stderr: true,
-        timestamps: true,
-        tail: lines,
-      });
-      return readLogLines(read).slice(-lines);
+      const options = { stdout: true, stderr: true, timestamps: true, tail: lines };
+      const { bytes, fault } = await readStream(docker, `/tasks/${taskId}/logs?`, options, MAX_LOG_BYTES);
+      if (fault !== undefined && bytes.length === 0) {
+        throw fault;
+      }
+      return readLogLines(bytes).slice(-lines);
+    },
+
+    async taskOutput(taskId) {
+      const options = { stdout: true, stderr: true };
+      const { bytes, fault } = await readStream(docker, `/tasks/${taskId}/logs?`, options, MAX_OUTPUT_BYTES);
+      const output = fault === undefined && bytes.length <= MAX_OUTPUT_BYTES ? readOutput(bytes) : undefined;
+      if (output === undefined) {
+        throw (
+          fault ?? new SwarmError('logs_unavailable', 'The output of the task can not be read as a whole.')
+        );
+      }
+      return output;
     },
 
     async serviceOfContainer(containerId) {
@@ -188,8 +201,16 @@ function writeCredentials(credentials: RegistryCredentials | undefined): Docker.
   }) as Docker.AuthConfig;
 }
 
-/** Reads an answer that may never end, for as long and as much as is reasonable. */
-async function readStream(docker: Docker, path: string, options: object): Promise<Buffer> {
+/**
+ * Reads an answer that may never end, for as long and as much as is reasonable.
+ * @returns what came, and why no more came where that is a fault; a little more than `maxBytes` where there was too much
+ */
+async function readStream(
+  docker: Docker,
+  path: string,
+  options: object,
+  maxBytes: number,
+): Promise<{ readonly bytes: Buffer; readonly fault?: SwarmError }> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
@@ -202,16 +223,15 @@ async function readStream(docker: Docker, path: string, options: object): Promis
     for await (const chunk of stream) {
       chunks.push(chunk as Buffer);
       size += (chunk as Buffer).length;
-      if (size > MAX_LOG_BYTES) {
+      if (size > maxBytes) {
         break;
       }
     }
+    return { bytes: Buffer.concat(chunks) };
   } catch (error) {
-    if (chunks.length === 0) {
-      throw new SwarmError('logs_unavailable', messageOf(error), { cause: error });
-    }
+    const fault = new SwarmError('logs_unavailable', messageOf(error), { cause: error });
+    return { bytes: Buffer.concat(chunks), fault };
   }
-  return Buffer.concat(chunks);
 }
 
 interface EngineRequest {

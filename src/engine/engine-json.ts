@@ -1,5 +1,5 @@
 import type { HelperService } from '../core/helper.ts';
-import { helperLabel } from '../core/labels.ts';
+import { helperLabel } from '../core/label-reader.ts';
 import {
   type Node,
   type Service,
@@ -18,6 +18,8 @@ export interface ServiceJson {
   readonly CreatedAt: string;
   readonly UpdatedAt: string;
   readonly Spec: ServiceSpecJson;
+  /** What a rollback goes back to. */
+  readonly PreviousSpec?: ServiceSpecJson;
   readonly UpdateStatus?: {
     readonly State?: string;
     readonly StartedAt?: string;
@@ -82,6 +84,7 @@ const DEFAULT_MONITOR_NS = 5e9;
 export function readService(json: ServiceJson): Service {
   const { Spec: spec } = json;
   const update = json.UpdateStatus?.State;
+  const previousImage = json.PreviousSpec?.TaskTemplate?.ContainerSpec?.Image;
   const replicas = spec.Mode?.Replicated === undefined ? undefined : (spec.Mode.Replicated.Replicas ?? 1);
   return {
     id: json.ID,
@@ -99,6 +102,7 @@ export function readService(json: ServiceJson): Service {
     updateMonitorMs: (spec.UpdateConfig?.Monitor || DEFAULT_MONITOR_NS) / 1e6,
     createdAt: json.CreatedAt,
     updatedAt: json.UpdatedAt,
+    ...(previousImage && { previousImage }),
     ...(replicas !== undefined && { replicas }),
     // The Engine answers an empty object where the swarm has none.
     ...(update && { update: readUpdateStatus(update, json.UpdateStatus) }),

@@ -1,12 +1,13 @@
-import type { LabelFault } from '../core/labels.ts';
+import type { LabelFault } from '../core/label-reader.ts';
+import { nodeTarget, type Target } from '../core/target.ts';
 import type { ParsedTargets } from './parsed-targets.ts';
-import type { Service, Swarm } from './swarm.ts';
+import type { Swarm } from './swarm.ts';
 
 export interface LabelWatchOptions {
-  readonly swarm: Pick<Swarm, 'listServices'>;
+  readonly swarm: Pick<Swarm, 'listServices' | 'listNodes'>;
   readonly parsedTargets: ParsedTargets;
-  /** Called once for each fault of each service, and again only after it was mended and came back. */
-  readonly onFault: (service: Service, fault: LabelFault) => void;
+  /** Called once for each fault of each service and node, and again only after it was mended and came back. */
+  readonly onFault: (target: Target, fault: LabelFault) => void;
   /** Between two looks, milliseconds. */
   readonly intervalMs: number;
 }
@@ -18,7 +19,7 @@ export interface LabelWatch {
   stop(): void;
 }
 
-/** Looks at the labels of all services at intervals, so that a misspelt one is seen before it is needed. */
+/** Looks at the labels of all services and nodes at intervals, so that a misspelt one is seen before it is needed. */
 export function createLabelWatch({
   swarm,
   parsedTargets,
@@ -27,15 +28,14 @@ export function createLabelWatch({
 }: LabelWatchOptions): LabelWatch {
   let known = new Set<string>();
   const look = async () => {
-    const services = await swarm.listServices();
-    // Also forgets the services that are gone, which others parsed.
-    parsedTargets.ofAll(services);
+    const [services, nodes] = await Promise.all([swarm.listServices(), swarm.listNodes()]);
     const found = new Set<string>();
-    for (const service of services) {
-      for (const fault of parsedTargets.of(service).labels.faults) {
-        const key = JSON.stringify([service.id, fault]);
+    // Of the services it also forgets those that are gone, which others parsed.
+    for (const target of [...parsedTargets.ofAll(services), ...nodes.map(nodeTarget)]) {
+      for (const fault of target.labels.faults) {
+        const key = JSON.stringify([target.id, fault]);
         if (!known.has(key) && !found.has(key)) {
-          onFault(service, fault);
+          onFault(target, fault);
         }
         found.add(key);
       }

@@ -1,10 +1,10 @@
 import { OperationError } from '../core/errors.ts';
 import type { HelperReport, HelperService } from '../core/helper.ts';
-import { helperLabel } from '../core/labels.ts';
+import { helperLabel } from '../core/label-reader.ts';
 import type { RegistryCredentials } from '../core/registry-credentials.ts';
 import { after, type Clock, poll } from './clock.ts';
 import { insist } from './insist.ts';
-import { type Swarm, SwarmError, type Task } from './swarm.ts';
+import { type Swarm, SwarmError, type Task, type TaskOutput } from './swarm.ts';
 import { byNewest, isPending, isTerminal, reportTasks } from './task-report.ts';
 
 export interface HelperWorld {
@@ -20,6 +20,8 @@ export interface HelperOutcome {
   readonly report: HelperReport;
   /** Why it did not succeed. */
   readonly message?: string;
+  /** All that it printed, of helpers whose output is data; also where the command itself failed. */
+  readonly output?: TaskOutput;
 }
 
 const LOG_LINES = 100;
@@ -108,6 +110,9 @@ async function awaitHelper(
     const message = `The helper ran longer than its time-out of ${helper.timeoutMs} ms.`;
     return fail(world, helper, await newestTask(), 'timed_out', () => message);
   }
+  if (helper.printsData && ended.exitCode !== undefined) {
+    return readData(world, helper, ended);
+  }
   if (ended.state !== 'complete') {
     return fail(world, helper, ended, 'failed', describeFailure);
   }
@@ -115,6 +120,31 @@ async function awaitHelper(
     status: 'succeeded',
     report: { name: helper.name, tasks: await reportTasks(swarm, [ended], LOG_LINES, world.redact) },
   };
+}
+
+/** The report has what went wrong, and of the data nothing. */
+async function readData(world: HelperWorld, helper: HelperService, ended: Task): Promise<HelperOutcome> {
+  const { swarm, redact } = world;
+  try {
+    const output = await swarm.taskOutput(ended.id);
+    const [task] = await reportTasks(swarm, [ended], 0, redact);
+    const logs = output.stderr.slice(-LOG_LINES).map(redact);
+    const report = { name: helper.name, tasks: task === undefined ? [] : [{ ...task, logs }] };
+    return ended.state === 'complete'
+      ? { status: 'succeeded', report, output }
+      : { status: 'failed', report, output, message: redact(describeFailure(ended)) };
+  } catch (error) {
+    if (!(error instanceof SwarmError)) {
+      throw error;
+    }
+    return fail(
+      world,
+      helper,
+      ended,
+      'failed',
+      () => `What the helper printed can't be read: ${error.message}`,
+    );
+  }
 }
 
 async function fail(

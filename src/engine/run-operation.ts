@@ -1,12 +1,13 @@
-import { authorize, type LabelTokenContent, redeemLabelToken } from '../core/authorize.ts';
+import { type LabelTokenContent, redeemLabelToken } from '../core/authorize.ts';
 import { OperationError, type OperationErrorCode } from '../core/errors.ts';
 import type { ImageReference } from '../core/image-reference.ts';
 import type { Operation, Verdict } from '../core/operation.ts';
 import { showable } from '../core/outside-text.ts';
 import { planOperation } from '../core/plan/index.ts';
 import { createRedactor } from '../core/redactor.ts';
-import type { Step, StepReport } from '../core/step.ts';
-import { type ServiceTarget, serviceTarget } from '../core/target.ts';
+import type { RemovalReport, RemovedItem, Step, StepReport } from '../core/step.ts';
+import type { ServiceTarget } from '../core/target.ts';
+import { decideAgain, decideOnImageAgain } from './decide-again.ts';
 import { executeStep } from './steps/index.ts';
 import type { EngineWorld, StepContext, StepOutcome } from './steps/step-executor.ts';
 import { SwarmError, type SwarmErrorCode } from './swarm.ts';
@@ -43,48 +44,18 @@ export async function runOperation(
 }
 
 async function prepare(world: EngineWorld, content: LabelTokenContent) {
-  const { service, target, labelToken } = await decide(world, content);
-  if (await world.isOwnService(service.id)) {
-    throw new OperationError(
-      'own_service',
-      'This is the service of swarm-utils itself, which would wait for its own end. Deploy its stack file anew instead.',
-    );
-  }
+  const decided = await decideAgain(world, content);
   // What is allowed now is planned, which may be less than what was allowed then.
-  const steps = planOperation(redeemLabelToken(labelToken), {
-    updateTimeoutMs: world.settings.timeouts.updateMs,
-  });
-  const checkStillAllowed = async (image: ImageReference) => {
-    const request = { ...content.request, image };
-    const now = await decide(world, { ...content, request });
-    // A tag pattern that came in between wants what nobody has looked at.
-    if (redeemLabelToken(now.labelToken).mustMatchTag) {
-      throw notAuthorizedAnyMore();
-    }
-    return now.service.version;
-  };
+  const { timeouts, cleanService, cleanNode } = world.settings;
+  const defaults = { updateTimeoutMs: timeouts.updateMs, cleanService, cleanNode };
+  const steps = planOperation(redeemLabelToken(decided.labelToken), defaults);
+  if (decided.targetKind === 'node') {
+    const { target, node } = decided;
+    return { context: { world, target, node }, steps };
+  }
+  const { target, service } = decided;
+  const checkStillAllowed = (image: ImageReference) => decideOnImageAgain(world, content, image);
   return { context: { world: withSecretsOf(target, world), target, service, checkStillAllowed }, steps };
-}
-
-/** Decides on the service as it is now. */
-async function decide(world: EngineWorld, { caller, request, target: { id } }: LabelTokenContent) {
-  const service = await world.swarm.getService(id);
-  if (service === undefined) {
-    throw new OperationError('target_gone', 'Somebody removed the service before its turn came.');
-  }
-  const target = serviceTarget(service);
-  const decision = authorize(caller, request, target);
-  if (!decision.allowed) {
-    throw notAuthorizedAnyMore();
-  }
-  return { service, target, labelToken: decision.labelToken };
-}
-
-function notAuthorizedAnyMore(): OperationError {
-  return new OperationError(
-    'not_authorized_any_more',
-    'The service changed after the operation was accepted, and its labels do not allow it any more.',
-  );
 }
 
 /** What the tasks print may hold the password that the service's own labels hold. */
@@ -94,9 +65,11 @@ function withSecretsOf({ labels }: ServiceTarget, world: EngineWorld): EngineWor
   return { ...world, redact: text => redact(world.redact(text)) };
 }
 
+type WithoutProgress<C> = C extends unknown ? Omit<C, 'onProgress'> : never;
+
 /** Does the steps in their order. After a failure, and when nothing is to do, only those that are `always` done. */
 export async function runSteps(
-  shared: Omit<StepContext, 'onProgress'>,
+  shared: WithoutProgress<StepContext>,
   steps: readonly Step[],
   listener: OperationListener,
 ): Promise<OperationEnd> {
@@ -126,16 +99,28 @@ async function runStep(context: StepContext, step: Step, listener: OperationList
   const begun = { name: step.name, startedAt: startedAt.toISOString() };
   listener.step({ ...begun, status: 'running' });
   const outcome = await executeStep(context, step).catch(error => describeError(error, listener));
-  const { status, message, helper, tasks } = outcome;
+  const { status, message, helper, tasks, removal } = outcome;
   listener.step({
     ...begun,
     status,
     durationMs: context.world.clock.now().getTime() - startedAt.getTime(),
     ...(message !== undefined && { message: showable(message, context.world.redact) }),
     ...(helper !== undefined && { helper }),
+    ...(removal !== undefined && { removal: showableRemoval(removal, context.world.redact) }),
     ...(tasks !== undefined && tasks.length > 0 && { tasks }),
   });
   return outcome;
+}
+
+/** The names of images and the words of an Engine are others'. */
+function showableRemoval(removal: RemovalReport, redact: (text: string) => string): RemovalReport {
+  const show = (text: string) => showable(text, redact);
+  const showItem = <T extends RemovedItem>(item: T) => ({ ...item, names: item.names.map(show) });
+  return {
+    ...removal,
+    removed: removal.removed.map(showItem),
+    refused: removal.refused.map(item => ({ ...showItem(item), reason: show(item.reason) })),
+  };
 }
 
 function endOf(world: EngineWorld, outcome: StepOutcome): OperationEnd {

@@ -9,6 +9,8 @@ export interface Service {
   readonly labels: Readonly<Record<string, string>>;
   /** The image of its tasks as the spec has it, with the digest where there is one. */
   readonly image: string;
+  /** The image that a rollback would bring back. */
+  readonly previousImage?: string;
   readonly mode: 'replicated' | 'global' | 'replicated-job' | 'global-job';
   /** Only of replicated services. */
   readonly replicas?: number;
@@ -83,6 +85,12 @@ export interface Task {
   readonly stateAt: string;
 }
 
+/** The lines that a task printed, oldest first. */
+export interface TaskOutput {
+  readonly stdout: readonly string[];
+  readonly stderr: readonly string[];
+}
+
 export interface Node {
   readonly id: string;
   readonly hostname: string;
@@ -135,6 +143,12 @@ export interface Swarm {
    * @throws SwarmError `logs_unavailable` where the log driver can't be read or the node does not answer in time
    */
   taskLogs(taskId: string, lines: number): Promise<readonly string[]>;
+
+  /**
+   * All that a task printed.
+   * @throws SwarmError `logs_unavailable` where that can't be read as a whole
+   */
+  taskOutput(taskId: string): Promise<TaskOutput>;
 
   /** The id of the service that a container of this Engine is a task of; undefined when it is none. */
   serviceOfContainer(containerId: string): Promise<string | undefined>;

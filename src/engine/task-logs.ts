@@ -1,3 +1,5 @@
+import type { TaskOutput } from './swarm.ts';
+
 const HEADER_LENGTH = 8;
 
 /** What the Engine puts before each entry when asked for timestamps. */
@@ -16,6 +18,34 @@ export function readLogLines(stream: Buffer): readonly string[] {
     .split('\n')
     .map(line => line.replace(/\r$/, '').replace(TIMESTAMP, ''))
     .filter((line, index, lines) => line !== '' || index < lines.length - 1);
+}
+
+/**
+ * Reads the same stream, without timestamps, as what a program printed for other programs.
+ * @returns undefined when the swarm says in it that something is missing
+ * @see github.com/moby/moby, pkg/stdcopy: the fourth kind of frame is an error of the Engine's
+ */
+export function readOutput(stream: Buffer): TaskOutput | undefined {
+  const texts: [string, string, string, string] = ['', '', '', ''];
+  let offset = 0;
+  while (offset + HEADER_LENGTH <= stream.length) {
+    const kind = stream[offset] ?? -1;
+    const end = offset + HEADER_LENGTH + stream.readUInt32BE(offset + 4);
+    if (kind > 2 || end > stream.length) {
+      return undefined;
+    }
+    // One byte is one character, so that none is torn apart between two frames.
+    texts[kind] += stream.toString('latin1', offset + HEADER_LENGTH, end);
+    offset = end;
+  }
+  return offset < stream.length ? undefined : { stdout: linesOf(texts[1]), stderr: linesOf(texts[2]) };
+}
+
+function linesOf(latin1: string): readonly string[] {
+  return Buffer.from(latin1, 'latin1')
+    .toString('utf8')
+    .split('\n')
+    .filter(line => line !== '');
 }
 
 function isFramed(stream: Buffer): boolean {

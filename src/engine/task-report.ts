@@ -20,6 +20,7 @@ export function byNewest(timeOf: (task: Task) => string): (a: Task, b: Task) => 
 /**
  * What happened to tasks and what each printed last. What can't be read is said so in its place: a missing log must not
  * hide the verdict.
+ * @param lines how many of the last ones; 0: none
  * @param redact takes known secrets out of what the tasks printed
  * @param logDriver of their service: with `none` the Engine answers nothing, as if they had printed nothing
  */
@@ -54,7 +55,7 @@ async function reportTask(
     id: task.id,
     node: nodes.find(node => node.id === task.nodeId)?.hostname ?? task.nodeId ?? '',
     state: task.state,
-    logs: task.containerId === undefined ? [] : await readLogs(swarm, task.id, lines, redact),
+    logs: task.containerId === undefined || lines === 0 ? [] : await readLogs(swarm, task.id, lines, redact),
     ...(hasExited && task.exitCode !== undefined && { exitCode: task.exitCode }),
     ...(task.error !== undefined && { error: showable(task.error, redact) }),
   };

@@ -2,17 +2,27 @@ import type { Logger } from 'pino';
 import { type Finding, mayRead, visibilityOf } from '../core/authorize.ts';
 import { RequestError, type RequestErrorCode } from '../core/errors.ts';
 import { type Caller, summarizeCaller } from '../core/operation.ts';
-import type { ServiceTarget } from '../core/target.ts';
+import { type NodeTarget, nodeTarget, type ServiceTarget, type Target } from '../core/target.ts';
 import type { ParsedTargets } from '../engine/parsed-targets.ts';
-import type { Service, Swarm } from '../engine/swarm.ts';
+import type { Node, Service, Swarm } from '../engine/swarm.ts';
 
-/** What callers may know of services. */
+/** What callers may know of services and nodes. */
 export interface Access {
   /**
    * The service of this name, whoever asks: what the caller may do with it is for `authorize`.
    * @throws RequestError as `refuse` says when there is none
    */
   findTarget(caller: Caller, serviceName: string): Promise<ServiceTarget>;
+  /**
+   * The node of this host name, whoever asks.
+   * @throws RequestError as `refuse` says when there is none; `ambiguous_name` when there are several and the caller may
+   *   clean one of them at least
+   */
+  findNodeTarget(caller: Caller, nodeName: string): Promise<NodeTarget>;
+  /** Whether the caller may read what an operation was for, as it is now; never what is gone. */
+  mayReadTarget(caller: Caller, target: Pick<Target, 'kind' | 'id'>): Promise<boolean>;
+  /** The nodes that the caller may read. */
+  readableNodes(caller: Caller): Promise<readonly ReadableNode[]>;
   /** The services that the caller may read, all or those with a label. */
   readableServices(caller: Caller, label?: string): Promise<readonly ReadableService[]>;
   /** One service; undefined when there is none or the caller may not read it. */
@@ -32,19 +42,40 @@ export interface ReadableService {
   readonly target: ServiceTarget;
 }
 
+export interface ReadableNode {
+  readonly node: Node;
+  readonly target: NodeTarget;
+}
+
 export function createAccess(swarm: Swarm, parsedTargets: ParsedTargets, log: Logger): Access {
   const listAll = shareRunning(async () => {
     const services = await swarm.listServices();
     parsedTargets.ofAll(services);
     return services;
   });
+  const listNodes = shareRunning(() => swarm.listNodes());
+
   const nobodys = () => new RequestError('unauthorized', 'the plain token is nobody’s');
 
+  async function hasNode(caller: Caller): Promise<boolean> {
+    return (await listNodes()).some(node => mayRead(caller, nodeTarget(node)));
+  }
+
+  async function hasService(caller: Caller): Promise<boolean> {
+    return (await listAll()).some(service => mayRead(caller, parsedTargets.of(service)));
+  }
+
+  /** Not the name: who mixes up the fields may have written a token there. */
+  async function refuseUnknown(caller: Caller, event: string, message: string): Promise<RequestError> {
+    const error = await refuse(caller);
+    if (error.code === 'not_found') {
+      log.info({ event, caller: summarizeCaller(caller) }, message);
+    }
+    return error;
+  }
+
   async function refuse(caller: Caller): Promise<RequestError> {
-    if (
-      caller.kind === 'token' &&
-      !(await listAll()).some(service => mayRead(caller, parsedTargets.of(service)))
-    ) {
+    if (caller.kind === 'token' && !(await hasService(caller)) && !(await hasNode(caller))) {
       return nobodys();
     }
     return new RequestError('not_found', 'Not found, or not the caller’s.');
@@ -55,17 +86,45 @@ export function createAccess(swarm: Swarm, parsedTargets: ParsedTargets, log: Lo
     async findTarget(caller, serviceName) {
       const service = await swarm.findService(serviceName);
       if (service === undefined) {
-        const error = await refuse(caller);
-        // Not the name: who mixes up the fields may have written a token there.
-        if (error.code === 'not_found') {
-          log.info(
-            { event: 'access.no_service', caller: summarizeCaller(caller) },
-            'there is no such service',
-          );
-        }
-        throw error;
+        throw await refuseUnknown(caller, 'access.no_service', 'there is no such service');
       }
       return parsedTargets.of(service);
+    },
+    async findNodeTarget(caller, nodeName) {
+      const nodes = (await listNodes()).filter(({ hostname }) => hostname === nodeName).map(nodeTarget);
+      const [target] = nodes;
+      if (target === undefined) {
+        throw await refuseUnknown(caller, 'access.no_node', 'there is no such node');
+      }
+      if (nodes.length === 1) {
+        return target;
+      }
+      if (!nodes.some(node => mayRead(caller, node))) {
+        throw await refuse(caller);
+      }
+      throw new RequestError(
+        'ambiguous_name',
+        'Several nodes have this host name: give them different ones.',
+        {
+          details: nodes.map(({ id }) => `node ${id}`),
+        },
+      );
+    },
+    async mayReadTarget(caller, { kind, id }) {
+      if (caller.kind === 'admin') {
+        return true;
+      }
+      if (kind === 'node') {
+        const node = (await listNodes()).find(each => each.id === id);
+        return node !== undefined && mayRead(caller, nodeTarget(node));
+      }
+      const service = await swarm.getService(id);
+      return service !== undefined && mayRead(caller, parsedTargets.of(service));
+    },
+    async readableNodes(caller) {
+      return (await listNodes())
+        .map(node => ({ node, target: nodeTarget(node) }))
+        .filter(({ target }) => mayRead(caller, target));
     },
     async readableServices(caller, label) {
       const services = await (label === undefined ? listAll() : swarm.listServices(label));
@@ -74,9 +133,9 @@ export function createAccess(swarm: Swarm, parsedTargets: ParsedTargets, log: Lo
         .filter(({ target }) => mayRead(caller, target));
       if (readable.length === 0 && caller.kind === 'token') {
         // Of all services there is nothing more to ask.
-        const error = label === undefined ? nobodys() : await refuse(caller);
-        if (error.code === 'unauthorized') {
-          throw error;
+        const isKnown = (label !== undefined && (await hasService(caller))) || (await hasNode(caller));
+        if (!isKnown) {
+          throw nobodys();
         }
       }
       return readable;
@@ -110,14 +169,14 @@ export function codeOfOpenDenial(reason: Finding['reason']): RequestErrorCode {
 export function logDenial(
   log: Logger,
   caller: Caller,
-  target: ServiceTarget,
+  target: Target,
   denial: { readonly reason: string; readonly findings: readonly Finding[] },
 ): void {
   log.info(
     {
       event: 'access.denied',
       caller: summarizeCaller(caller),
-      serviceName: target.name,
+      [target.kind === 'service' ? 'serviceName' : 'nodeName']: target.name,
       reason: denial.reason,
       findings: denial.findings.map(({ message }) => message),
     },

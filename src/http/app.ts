@@ -8,6 +8,8 @@ import express, {
 } from 'express';
 import { RequestError } from '../core/errors.ts';
 import { createAccess } from './access.ts';
+import { createActionRoute } from './action-route.ts';
+import { cleanNode, cleanService, updateService } from './actions.ts';
 import { createAuthenticate } from './authenticate.ts';
 import { createClientAddress } from './client-address.ts';
 import { type AnswerError, createAnswerError } from './error-handler.ts';
@@ -16,6 +18,7 @@ import { createExplain } from './explain.ts';
 import { createFailureLimit } from './failure-limit.ts';
 import { readHeaders } from './headers.ts';
 import { createHealth } from './health.ts';
+import { createNodeRoutes } from './node-routes.ts';
 import { createOperationRoutes } from './operation-routes.ts';
 import type { HttpOptions } from './options.ts';
 import { createWebhookBodyReader, jsonBody } from './read-body.ts';
@@ -23,7 +26,6 @@ import { type Route, routes, webhookRoute } from './routes.ts';
 import { harden, serverLimits } from './server-limits.ts';
 import { createServiceRoutes } from './service-routes.ts';
 import { createStartOnce, type StartOnce } from './start-once.ts';
-import { createUpdateService } from './update-service.ts';
 import { createWebhookTargets } from './webhook-targets.ts';
 import { createWebhookReceiver, type WebhookReceiver } from './webhooks.ts';
 
@@ -120,13 +122,17 @@ function addApi(app: Express, options: HttpOptions, startOnce: StartOnce): void 
   const shared = { ...options, access, authenticate, startOnce, tokens, heartbeatMs };
   const operations = createOperationRoutes(shared);
   const services = createServiceRoutes(shared);
-  addRoute(app, routes.updateService, jsonBody(), createUpdateService(shared));
+  const nodes = createNodeRoutes(shared);
+  addRoute(app, routes.updateService, jsonBody(), createActionRoute(shared, updateService));
+  addRoute(app, routes.cleanService, jsonBody(), createActionRoute(shared, cleanService));
+  addRoute(app, routes.cleanNode, jsonBody(), createActionRoute(shared, cleanNode));
   addRoute(app, routes.explain, jsonBody(), createExplain(shared));
   addRoute(app, routes.operations, operations.list);
   addRoute(app, routes.operation, operations.one);
   addRoute(app, routes.operationEvents, operations.events);
   addRoute(app, routes.services, services.list);
   addRoute(app, routes.service, services.one);
+  addRoute(app, routes.nodes, nodes.list);
 }
 
 /**

@@ -21,6 +21,7 @@ export const statusByCode: Readonly<Record<AnswerCode, number>> = {
   too_large: 413,
   unsupported_media_type: 415,
   action_not_enabled: 422,
+  ambiguous_name: 422,
   image_not_allowed: 422,
   label_fault: 422,
   too_many_failures: 429,

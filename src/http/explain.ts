@@ -2,29 +2,76 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { ProviderError, type TokenVerifier } from '../../providers/provider.ts';
 import { authorize, type DenyReason, type Finding, visibilityOf } from '../core/authorize.ts';
+import type { ImageReference } from '../core/image-reference.ts';
 import { type ActionRequest, type Caller, summarizeCaller } from '../core/operation.ts';
-import type { ServiceTarget } from '../core/target.ts';
-import { imageForDelivery } from '../core/webhook-image.ts';
+import type { Target } from '../core/target.ts';
+import { requestForDelivery } from '../core/webhook-request.ts';
 import { type Access, tellableFindings } from './access.ts';
+import {
+  cleanNodeFields,
+  cleanNodeRequestOf,
+  cleanServiceFields,
+  cleanServiceRequest,
+  updateFields,
+  updateRequestOf,
+} from './actions.ts';
 import type { Authenticate } from './authenticate.ts';
 import { deliveryFields, deliveryOf } from './explain-delivery.ts';
 import { readFields } from './read-fields.ts';
 import { readJson } from './read-json.ts';
 import { sendJson } from './send-json.ts';
-import { updateFields, updateRequestOf } from './update-service.ts';
 
-const explainBody = z
-  .strictObject({
+const others = {
+  claims: z.record(z.string(), z.unknown(), { error: 'must be an object' }).optional(),
+  delivery: deliveryFields.optional(),
+};
+const clean = z.literal('clean');
+const updateBody = notBoth(
+  z.strictObject({
     ...updateFields,
-    action: z.literal('update', { error: 'must be update' }),
-    claims: z.record(z.string(), z.unknown(), { error: 'must be an object' }).optional(),
-    delivery: deliveryFields.optional(),
-  })
-  .refine(body => body.claims === undefined || body.delivery === undefined, {
+    ...others,
+    action: z.literal('update', { error: 'must be update or clean' }),
+  }),
+);
+const cleanServiceBody = notBoth(z.strictObject({ ...cleanServiceFields, ...others, action: clean }));
+const cleanNodeBody = notBoth(z.strictObject({ ...cleanNodeFields, ...others, action: clean }));
+
+function notBoth<B extends { claims?: unknown; delivery?: unknown }>(schema: z.ZodType<B>): z.ZodType<B> {
+  return schema.refine(body => body.claims === undefined || body.delivery === undefined, {
     path: ['delivery'],
     error: 'can not be given together with claims',
   });
-type ExplainBody = z.output<typeof explainBody>;
+}
+
+/** What is asked about: what the action's own route would make of its fields. */
+interface Question {
+  readonly request: ActionRequest;
+  readonly claims?: Readonly<Record<string, unknown>> | undefined;
+  readonly delivery?: z.output<typeof deliveryFields> | undefined;
+  readonly token?: string | undefined;
+  readonly image?: ImageReference | undefined;
+  findTarget(access: Access, caller: Caller): Promise<Target>;
+}
+
+/** @throws RequestError `malformed` */
+function readQuestion(input: unknown): Question {
+  const fields: Readonly<Record<string, unknown>> = Object(input);
+  if (fields.action !== 'clean') {
+    const body = readFields(updateBody, input);
+    const findTarget: Question['findTarget'] = (access, caller) =>
+      access.findTarget(caller, body.serviceName);
+    return { ...body, request: updateRequestOf(body), findTarget };
+  }
+  if (Object.hasOwn(fields, 'nodeName')) {
+    const body = readFields(cleanNodeBody, input);
+    const findTarget: Question['findTarget'] = (access, caller) =>
+      access.findNodeTarget(caller, body.nodeName);
+    return { ...body, request: cleanNodeRequestOf(body), findTarget };
+  }
+  const body = readFields(cleanServiceBody, input);
+  const findTarget: Question['findTarget'] = (access, caller) => access.findTarget(caller, body.serviceName);
+  return { ...body, request: cleanServiceRequest, findTarget };
+}
 
 /** A decision, and what speaks against. */
 interface Explanation {
@@ -44,20 +91,20 @@ export function createExplain(options: {
 }): (request: Request, response: Response) => Promise<void> {
   const { access, authenticate, tokens } = options;
   return async (request, response) => {
-    const body = readFields(explainBody, readJson(request.body));
-    const { caller } = await authenticate(request, body);
-    if ((body.claims !== undefined || body.delivery !== undefined) && caller.kind !== 'admin') {
+    const question = readQuestion(readJson(request.body));
+    const { caller } = await authenticate(request, question);
+    if ((question.claims !== undefined || question.delivery !== undefined) && caller.kind !== 'admin') {
       throw await access.refuse(caller);
     }
-    const target = await access.findTarget(caller, body.serviceName);
-    const explanation = explain(body, caller, target, tokens);
+    const target = await question.findTarget(access, caller);
+    const explanation = explain(question, caller, target, tokens);
     if (explanation === 'hidden') {
       throw await access.refuse(caller);
     }
     sendJson(response, 200, {
       allowed: explanation.reason === undefined,
-      action: body.action,
-      serviceName: target.name,
+      action: question.request.action,
+      [target.kind === 'service' ? 'serviceName' : 'nodeName']: target.name,
       ...(explanation.caller !== undefined && { caller: summarizeCaller(explanation.caller) }),
       ...(explanation.reason !== undefined && { reason: explanation.reason }),
       findings: explanation.findings,
@@ -66,18 +113,18 @@ export function createExplain(options: {
 }
 
 function explain(
-  body: ExplainBody,
+  { request, claims, delivery }: Question,
   caller: Caller,
-  target: ServiceTarget,
+  target: Target,
   tokens: TokenVerifier | undefined,
 ): Explanation | 'hidden' {
-  if (body.claims !== undefined) {
-    return explainClaims(body.claims, updateRequestOf(body), target, tokens);
+  if (claims !== undefined) {
+    return explainClaims(claims, request, target, tokens);
   }
-  if (body.delivery !== undefined) {
-    return explainDelivery(body.delivery, target);
+  if (delivery !== undefined) {
+    return explainDelivery(delivery, request, target);
   }
-  const explanation = decide(caller, updateRequestOf(body), target);
+  const explanation = decide(caller, request, target);
   if (caller.kind === 'admin' || explanation.reason === undefined) {
     return explanation;
   }
@@ -88,7 +135,7 @@ function explain(
 function decide(
   caller: Caller,
   request: ActionRequest,
-  target: ServiceTarget,
+  target: Target,
 ): Explanation & { readonly reason?: DenyReason; readonly findings: readonly Finding[] } {
   const decision = authorize(caller, request, target);
   return decision.allowed
@@ -99,7 +146,7 @@ function decide(
 function explainClaims(
   claims: Readonly<Record<string, unknown>>,
   request: ActionRequest,
-  target: ServiceTarget,
+  target: Target,
   tokens: TokenVerifier | undefined,
 ): Explanation {
   if (tokens === undefined) {
@@ -121,18 +168,25 @@ function unidentified(message: string): Explanation {
   return { reason, findings: [{ reason, message }] };
 }
 
-function explainDelivery(fields: z.output<typeof deliveryFields>, target: ServiceTarget): Explanation {
+function explainDelivery(
+  fields: z.output<typeof deliveryFields>,
+  { action }: ActionRequest,
+  target: Target,
+): Explanation {
   const delivery = deliveryOf(fields);
   const caller: Caller = { kind: 'delivery', delivery };
-  const image = imageForDelivery(delivery, target.labels.update.image);
-  if ('fault' in image) {
-    const explanation = decide(caller, { action: 'update', isForce: false }, target);
-    const finding = { reason: 'image_unknown', message: image.fault };
-    return {
-      caller,
-      reason: explanation.reason ?? finding.reason,
-      findings: [...explanation.findings, finding],
-    };
+  if (target.kind === 'node') {
+    return decide(caller, cleanNodeRequestOf({ dryRun: false }), target);
   }
-  return decide(caller, { action: 'update', isForce: false, ...image }, target);
+  const { request, fault } = requestForDelivery(action, delivery, target);
+  const explanation = decide(caller, request, target);
+  if (fault === undefined) {
+    return explanation;
+  }
+  const finding = { reason: 'image_unknown', message: fault };
+  return {
+    caller,
+    reason: explanation.reason ?? finding.reason,
+    findings: [...explanation.findings, finding],
+  };
 }

@@ -7,13 +7,19 @@ import type { Access } from './access.ts';
 import type { Authenticate } from './authenticate.ts';
 import { streamOperation } from './event-stream.ts';
 import { withoutLogs } from './operation-answer.ts';
-import { countField, readFields, serviceNameField } from './read-fields.ts';
+import { countField, nodeNameField, readFields, serviceNameField } from './read-fields.ts';
 import { sendJson } from './send-json.ts';
 
-const listQuery = z.strictObject({
-  limit: countField(200, 50),
-  serviceName: serviceNameField.optional(),
-});
+const listQuery = z
+  .strictObject({
+    limit: countField(200, 50),
+    serviceName: serviceNameField.optional(),
+    nodeName: nodeNameField.optional(),
+  })
+  .refine(query => query.serviceName === undefined || query.nodeName === undefined, {
+    path: ['nodeName'],
+    error: 'can not be given together with serviceName',
+  });
 
 /** `GET /api/operations`, `/api/operations/:id`, `/api/operations/:id/events` */
 export function createOperationRoutes(options: {
@@ -28,11 +34,7 @@ export function createOperationRoutes(options: {
   /** An operation is read by who may read its target now; that of a target that is gone by admins. */
   async function findReadable(caller: Caller, id: string): Promise<Operation> {
     const operation = operations.get(id);
-    const isReadable =
-      operation !== undefined &&
-      (caller.kind === 'admin' ||
-        (await access.readableService(caller, () => swarm.getService(operation.target.id))) !== undefined);
-    if (!isReadable) {
+    if (operation === undefined || !(await access.mayReadTarget(caller, operation.target))) {
       throw await access.refuse(caller);
     }
     return operation;
@@ -42,8 +44,9 @@ export function createOperationRoutes(options: {
     if (caller.kind === 'admin') {
       return operations.list({ limit });
     }
+    const nodes = await access.readableNodes(caller);
     const services = await access.readableServices(caller);
-    return services
+    return [...services, ...nodes]
       .flatMap(({ target }) => operations.list({ limit, targetId: target.id }))
       .sort((a, b) => b.createdAt.localeCompare(a.createdAt))
       .slice(0, limit);
@@ -51,10 +54,18 @@ export function createOperationRoutes(options: {
 
   return {
     list: async (request: Request, response: Response): Promise<void> => {
-      const { limit, serviceName } = readFields(listQuery, request.query);
+      const { limit, serviceName, nodeName } = readFields(listQuery, request.query);
       const { caller } = await authenticate(request);
       const send = (listed: readonly Operation[]) =>
         sendJson(response, 200, { operations: listed.map(withoutLogs) });
+      if (nodeName !== undefined) {
+        const target = await access.findNodeTarget(caller, nodeName);
+        if (!(await access.mayReadTarget(caller, target))) {
+          throw await access.refuse(caller);
+        }
+        send(operations.list({ limit, targetId: target.id }));
+        return;
+      }
       if (serviceName === undefined) {
         send(await listReadable(caller, limit));
         return;

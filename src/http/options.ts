@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Providers } from '../../providers/provider.ts';
 import type { TokenSecret } from '../core/plain-token.ts';
+import type { CleanNodeDefaults } from '../core/plan/clean-node.ts';
 import type { Operations } from '../engine/operations.ts';
 import type { ParsedTargets } from '../engine/parsed-targets.ts';
 import type { Replay } from '../engine/replay.ts';
@@ -14,6 +15,8 @@ export interface HttpOptions {
   readonly providers: Providers;
   readonly replay: Replay;
   readonly adminTokens: readonly TokenSecret[];
+  /** What holds for nodes whose labels say nothing else. */
+  readonly cleanNodeDefaults: CleanNodeDefaults;
   /** Refused credentials a minute from one address before it gets 429; 0 = no limit. */
   readonly authFailureLimit: number;
   /** Express' `trust proxy`, for the address that the limit counts and the log names. */

@@ -6,6 +6,8 @@ const MAX_DETAILS = 20;
 const MAX_SERVICE_NAME = 63;
 // What swarmkit takes for the name of a service, and the dots that older versions took.
 const SERVICE_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
+const MAX_NODE_NAME = 253;
+const NODE_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
 const FIELD_NAME = /^(?:[A-Za-z][A-Za-z0-9_]{0,23}|[0-9]{1,4})$/;
 
 /** The exact name of a service. Whether it exists is another question. */
@@ -13,6 +15,13 @@ export const serviceNameField = z
   .string({ error: issue => (issue.input === undefined ? 'is required' : 'must be a string') })
   .refine(name => name.length <= MAX_SERVICE_NAME && SERVICE_NAME.test(name), {
     error: `must be the name of a service: 1 to ${MAX_SERVICE_NAME} of A-Z, a-z, 0-9, "_", "-" and "."`,
+  });
+
+/** The exact host name of a node. Whether it exists is another question. */
+export const nodeNameField = z
+  .string({ error: issue => (issue.input === undefined ? 'is required' : 'must be a string') })
+  .refine(name => name.length <= MAX_NODE_NAME && NODE_NAME.test(name), {
+    error: `must be the host name of a node: 1 to ${MAX_NODE_NAME} of A-Z, a-z, 0-9, "_", "-" and "."`,
   });
 
 /** `true` or `false`; as a string too, since a shell's variable in quotes becomes one. */

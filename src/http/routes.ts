@@ -11,6 +11,8 @@ const operation = 'the operation';
 /** Every route but the webhooks', which are `/webhooks/<provider>`. */
 export const routes = {
   updateService: { method: 'POST', path: '/api/update/service', answers: operation },
+  cleanService: { method: 'POST', path: '/api/clean/service', answers: operation },
+  cleanNode: { method: 'POST', path: '/api/clean/node', answers: operation },
   explain: { method: 'POST', path: '/api/explain', answers: 'the decision and every reason; nothing runs' },
   operations: { method: 'GET', path: '/api/operations', answers: '`{operations: […]}`, newest first' },
   operation: { method: 'GET', path: '/api/operations/:id', answers: operation },
@@ -21,6 +23,7 @@ export const routes = {
   },
   services: { method: 'GET', path: '/api/services', answers: '`{services: […]}`' },
   service: { method: 'GET', path: '/api/services/:name', answers: 'the service' },
+  nodes: { method: 'GET', path: '/api/nodes', answers: '`{nodes: […]}`, for admins' },
   healthz: { method: 'GET', path: '/healthz', answers: '200 as long as the process lives' },
   readyz: {
     method: 'GET',

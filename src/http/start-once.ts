@@ -64,8 +64,14 @@ export function createStartOnce(options: {
 
 /** The same for the same action on the same target with the same parameters, and for nothing else. */
 export function fingerprintOf(request: ActionRequest, targetId: string): string {
-  const image = request.image === undefined ? null : formatImageReference(request.image);
   return createHash('sha256')
-    .update(JSON.stringify([request.action, targetId, image, request.isForce]))
+    .update(JSON.stringify([request.action, targetId, ...parametersOf(request)]))
     .digest('hex');
+}
+
+function parametersOf(request: ActionRequest): readonly unknown[] {
+  if (request.action === 'update') {
+    return [request.image === undefined ? null : formatImageReference(request.image), request.isForce];
+  }
+  return [request.targetKind, request.targetKind === 'node' && request.isDryRun];
 }

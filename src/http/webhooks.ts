@@ -2,9 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Delivery, WebhookVerifier } from '../../providers/provider.ts';
 import { authorize, type LabelToken, visibilityOf } from '../core/authorize.ts';
-import type { ActionRequest, Caller, Operation } from '../core/operation.ts';
-import type { ServiceTarget } from '../core/target.ts';
-import { imageForDelivery } from '../core/webhook-image.ts';
+import type { Caller, Operation } from '../core/operation.ts';
+import { requestForDelivery } from '../core/webhook-request.ts';
 import type { Operations } from '../engine/operations.ts';
 import { logDenial } from './access.ts';
 import { createDeadline, type Deadline } from './deadline.ts';
@@ -13,7 +12,7 @@ import { readHeaders } from './headers.ts';
 import type { BodyReader } from './read-body.ts';
 import { sendJson } from './send-json.ts';
 import type { StartOnce } from './start-once.ts';
-import type { WebhookTargets } from './webhook-targets.ts';
+import type { WebhookTarget, WebhookTargets } from './webhook-targets.ts';
 
 /**
  * A signature names no time, so it stays good for as long as its secret. What has started something is remembered
@@ -43,26 +42,20 @@ export function createWebhookReceiver(options: {
 }): WebhookReceiver {
   const { verifier, operations, startOnce, log } = options;
 
-  /** Decides for each service that wants webhooks of this provider. */
-  function allowedBy(delivery: Delivery, targets: readonly ServiceTarget[]): readonly LabelToken[] {
+  /** Decides for each service, and each action that it wants webhooks of this provider for. */
+  function allowedBy(delivery: Delivery, targets: readonly WebhookTarget[]): readonly LabelToken[] {
     const caller: Caller = { kind: 'delivery', delivery };
-    return targets.flatMap(target => {
-      const image = imageForDelivery(delivery, target.labels.update.image);
-      const request: ActionRequest = {
-        action: 'update',
-        isForce: false,
-        ...('image' in image && image.image !== undefined && { image: image.image }),
-      };
+    return targets.flatMap(({ action, target }) => {
+      const { request, fault } = requestForDelivery(action, delivery, target);
       const decision = authorize(caller, request, target);
-      if (decision.allowed && !('fault' in image)) {
+      if (decision.allowed && fault === undefined) {
         return [decision.labelToken];
       }
       // A service that names another repository is of no interest, and there may be hundreds of them.
       if (decision.allowed) {
-        const message = 'fault' in image ? image.fault : '';
         logDenial(log, caller, target, {
           reason: 'image_unknown',
-          findings: [{ reason: 'label_fault', message }],
+          findings: [{ reason: 'label_fault', message: fault ?? '' }],
         });
       } else if (visibilityOf(decision.reason) !== 'hidden') {
         logDenial(log, caller, target, decision);

@@ -30,7 +30,7 @@ suite('label tokens', () => {
   test('stand for caller, request and target', () => {
     const asked = ask();
     const content = redeemLabelToken(allow(asked));
-    assert.deepEqual(content, { ...asked, mustMatchTag: false });
+    assert.deepEqual(content, { ...asked, targetKind: 'service', mustMatchTag: false });
   });
 
   test('say when the tag must be that of the digest', () => {
@@ -111,6 +111,8 @@ suite('what a label token stands for can not be altered after the fact', () => {
       target: shopTarget({ labels: { 'image-allow': 'ghcr.io/acme/*,quay.io/acme/x:v*' } }),
     });
     const content = redeemLabelToken(allow(asked));
+    assert.ok(content.targetKind === 'service');
+    const { update } = content.target.labels;
     const attempts: readonly (() => void)[] = [
       () => Object.assign(content, { caller: { kind: 'admin' } }),
       () => Object.assign(content, { mustMatchTag: false }),
@@ -120,8 +122,8 @@ suite('what a label token stands for can not be altered after the fact', () => {
       () => Object.assign(asked.target, { id: 'other-id' }),
       () => Object.assign(asked.target.labels.update, { imageAllow: [{ kind: 'any' }] }),
       () => Object.assign(asked.target.labels.update.registry, { url: 'evil.test' }),
-      () => (content.target.labels.update.imageAllow as unknown[]).push({ kind: 'any' }),
-      () => Object.assign(content.target.labels.update.grants[0] ?? {}, { refs: ['refs/heads/*'] }),
+      () => (update.imageAllow as unknown[]).push({ kind: 'any' }),
+      () => Object.assign(update.grants[0] ?? {}, { refs: ['refs/heads/*'] }),
       () => (asked.target.labels.update.faults as unknown[]).push('x'),
       () => Object.assign(asked.caller, { kind: 'admin' }),
       () => {

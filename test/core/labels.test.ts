@@ -62,6 +62,7 @@ suite('labels of the contract', () => {
     'clean.exec': 'rm -rf /tmp/*',
     'clean.exec.shell': '/bin/sh',
     'clean.exec.timeout': '60000',
+    'clean.exec.parallel': 'false',
     'backup.exec': 'pg_dump',
     'backup.exec.shell': '/bin/sh',
     'backup.exec.timeout': '600000',
@@ -151,7 +152,29 @@ suite('labels of the contract', () => {
     assert.deepEqual(github?.on, []);
     assert.equal(github?.refProtected, false);
     assert.equal(gitlab?.refProtected, true);
-    assert.deepEqual(parse({ 'update.exec-post': 'x' }).update.execPost, { script: 'x', shell: '/bin/sh' });
+    assert.deepEqual(parse({ 'update.exec-post': 'x' }).update.execPost, { script: 'x' });
+    const { clean } = parse({ 'clean.exec': 'x' });
+    assert.deepEqual(clean, {
+      isEnabled: false,
+      grants: [],
+      isParallel: true,
+      exec: { script: 'x' },
+      faults: [],
+    });
+  });
+
+  test('a clean that is on and has nothing to run is a fault', () => {
+    const { clean, update } = parse({ 'clean.enable': 'true', 'update.enable': 'true' });
+    const fault = {
+      label: 'swarm-utils.clean.enable',
+      value: 'true',
+      message: 'does nothing without swarm-utils.clean.exec',
+    };
+    assert.deepEqual(clean.faults, [fault]);
+    assert.deepEqual(update.faults, []);
+    assert.deepEqual(faultsOf({ 'clean.enable': 'false' }), []);
+    // A bad text is a fault of its own, which needs no second one.
+    assert.equal(parse({ 'clean.enable': 'true', 'clean.exec': ' ' }).clean.faults.length, 1);
   });
 
   test('of others are none of our business', () => {

@@ -4,6 +4,7 @@ import { authorize, redeemLabelToken } from '../../src/core/authorize.ts';
 import { isFinished, type Operation, summarizeCaller } from '../../src/core/operation.ts';
 import { planOperation } from '../../src/core/plan/index.ts';
 import type { Step } from '../../src/core/step.ts';
+import { cleanNodeDefaults, cleanServiceDefaults } from './clean-defaults.ts';
 import {
   deliveryCaller,
   digestA,
@@ -20,7 +21,11 @@ import {
 function plan(labels: Labels = {}, request = updateTo('ghcr.io/acme/shop:v2')): readonly Step[] {
   const decision = authorize(workload(shopIdentity), request, shopTarget({ labels }));
   assert.ok(decision.allowed);
-  return planOperation(redeemLabelToken(decision.labelToken), { updateTimeoutMs: 60_000 });
+  return planOperation(redeemLabelToken(decision.labelToken), {
+    updateTimeoutMs: 60_000,
+    cleanService: cleanServiceDefaults,
+    cleanNode: cleanNodeDefaults,
+  });
 }
 
 suite('the plan of an update', () => {

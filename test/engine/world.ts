@@ -11,6 +11,7 @@ import { serviceTarget } from '../../src/core/target.ts';
 import type { OperationListener } from '../../src/engine/run-operation.ts';
 import type { EngineSettings, EngineWorld } from '../../src/engine/steps/step-executor.ts';
 import type { Service, Task } from '../../src/engine/swarm.ts';
+import { cleanNodeDefaults, cleanServiceDefaults } from '../core/clean-defaults.ts';
 import { createFakeSwarm, type FakeSwarm } from '../fixtures/fake-swarm.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
@@ -44,6 +45,8 @@ export function createWorld(settings: Partial<EngineSettings> = {}): TestWorld {
     settings: {
       helperImage: 'docker:25.0.5-cli-alpine3.20',
       registries: [],
+      cleanService: cleanServiceDefaults,
+      cleanNode: cleanNodeDefaults,
       timeouts: { updateMs: 60_000, pendingMs: 20_000, lockMs: 10_000, extraMs: 10_000 },
       ...settings,
     },

@@ -6,6 +6,7 @@ import { parseTokenSecret, type TokenSecret } from '../../src/core/plain-token.t
 import { createParsedTargets } from '../../src/engine/parsed-targets.ts';
 import { createHttpServer, type HttpOptions } from '../../src/http/app.ts';
 import { createLog } from '../../src/log.ts';
+import { cleanNodeDefaults } from '../core/clean-defaults.ts';
 import { createFakeOperations, type FakeOperations } from '../fixtures/fake-operations.ts';
 import { createFakeProviders } from '../fixtures/fake-providers.ts';
 import { createFakeSwarm, type FakeSwarm } from '../fixtures/fake-swarm.ts';
@@ -67,6 +68,7 @@ export async function startServer(
     operations,
     replay,
     providers: createFakeProviders(),
+    cleanNodeDefaults,
     adminTokens: [secret('another-admin-token'), secret(adminToken)],
     authFailureLimit: 0,
     trustProxy: false,

@@ -104,7 +104,7 @@ test('strings "true" and "false" of shell callers are booleans', async context =
   const { update, operations } = await startServer(context);
   const body = { serviceName: 'shop', token: shopToken, isForce: 'true', waitRes: 'false' };
   assert.equal((await update(body)).status, 202);
-  assert.equal(operations.starts[0]?.request.isForce, true);
+  assert.deepEqual(operations.starts[0]?.request, { action: 'update', isForce: true });
 });
 
 const verdicts: readonly (readonly [number, Partial<Operation>])[] = [

@@ -19,7 +19,10 @@ test('a signed push starts the services that ask for it, and is answered before 
   assert.equal(start?.isPatient, true);
   assert.deepEqual(start?.request, { action: 'update', isForce: false });
   assert.equal(start?.caller.kind, 'delivery');
-  assert.deepEqual(swarm.calls, [{ method: 'listServices', args: ['swarm-utils.update.github.on'] }]);
+  assert.deepEqual(swarm.calls, [
+    { method: 'listServices', args: ['swarm-utils.update.github.on'] },
+    { method: 'listServices', args: ['swarm-utils.clean.github.on'] },
+  ]);
 });
 
 test('the image of the event, or of the label, is the one that is asked for', async context => {
@@ -31,7 +34,7 @@ test('the image of the event, or of the label, is the one that is asked for', as
   await webhook({ replayKey: '1' });
   await webhook({ replayKey: '2', image: 'registry.test/acme/shop:7' });
   assert.deepEqual(
-    operations.starts.map(({ request }) => request.image?.tag),
+    operations.starts.map(({ request }) => request.action === 'update' && request.image?.tag),
     ['aaaaaaa', '7'],
   );
 });
@@ -100,7 +103,10 @@ test('the path decides the provider: a gitlab delivery is no github one', async 
   const answer = await webhook({}, { provider: 'gitlab' });
   assert.deepEqual(answer.json.operations, []);
   assert.equal(operations.starts.length, 0);
-  assert.deepEqual(swarm.callsOf('listServices'), [['swarm-utils.update.gitlab.on']]);
+  assert.deepEqual(swarm.callsOf('listServices'), [
+    ['swarm-utils.update.gitlab.on'],
+    ['swarm-utils.clean.gitlab.on'],
+  ]);
 });
 
 test('an event that starts nothing whoever asks is 200 with the reason', async context => {
@@ -278,3 +284,29 @@ function openLargeBody(context: TestContext, port: number, length = 5_000_000) {
   socket.write(`POST /webhooks/github HTTP/1.1\r\n${headers}\r\n\r\n{`);
   return socket;
 }
+
+test('a webhook starts every action whose grant names the event, each by its own grant', async context => {
+  const { webhook, operations, swarm } = await startServer(context);
+  const cleans = {
+    'swarm-utils.clean.enable': 'true',
+    'swarm-utils.clean.exec': 'true',
+    'swarm-utils.clean.github.repository': 'acme/shop',
+    'swarm-utils.clean.github.ref': 'refs/heads/main',
+    'swarm-utils.clean.github.on': 'push',
+  };
+  const labels = (await swarm.findService('shop'))?.labels ?? {};
+  swarm.changeService('shop-id', { labels: { ...labels, ...cleans } });
+  swarm.changeService('blog-id', {
+    labels: { ...cleans, 'swarm-utils.clean.github.ref': 'refs/heads/other' },
+  });
+  swarm.addService({ name: 'cache', labels: cleans });
+  const answer = await webhook({});
+  assert.equal(answer.status, 202);
+  assert.deepEqual(
+    answer.json.operations.map(
+      (one: { action: string; serviceName: string }) => `${one.action} ${one.serviceName}`,
+    ),
+    ['update shop', 'clean shop', 'clean cache'],
+  );
+  assert.deepEqual(operations.starts[1]?.request, { action: 'clean', targetKind: 'service' });
+});

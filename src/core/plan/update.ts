@@ -8,6 +8,8 @@ export interface UpdateDefaults {
   readonly updateTimeoutMs: number;
 }
 
+const DEFAULT_SHELL = '/bin/sh';
+
 /**
  * Resolve first, so that nothing runs for an image that does not exist or is running already; then the service's own
  * hooks around the rollout.
@@ -45,7 +47,7 @@ function execStep(name: string, labels: ExecLabels | undefined, timeoutMs: numbe
           name,
           when: 'on-success',
           timeoutMs: labels.timeoutMs ?? timeoutMs,
-          work: { kind: 'exec', shell: labels.shell, script: labels.script },
+          work: { kind: 'exec', shell: labels.shell ?? DEFAULT_SHELL, script: labels.script },
         },
       ];
 }

@@ -1,48 +1,73 @@
 import type { OperationErrorCode } from '../../core/errors.ts';
-import type { HelperService } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
-import { parseImageReference } from '../../core/image-reference.ts';
-import { findRegistryCredentials } from '../../core/registry-credentials.ts';
-import type { Step, Work } from '../../core/step.ts';
-import { type HelperOutcome, runHelper } from '../run-helper.ts';
+import type { ServiceWork, Step } from '../../core/step.ts';
+import type { HelperOutcome } from '../run-helper.ts';
 import type { Task } from '../swarm.ts';
-import type { StepContext, StepExecutor, StepOutcome } from './step-executor.ts';
+import { runDockerCommand } from './docker-command.ts';
+import type { ServiceContext, StepExecutor, StepOutcome } from './step-executor.ts';
 
-const DOCKER_SOCKET = '/var/run/docker.sock';
+type ExecStep = Step & { readonly work: ServiceWork & { kind: 'exec' } };
+
+/** One container's part. */
+interface ExecOutcome extends HelperOutcome {
+  readonly task: Task;
+  /** Its container ended before the command could run in it, or meanwhile. */
+  readonly hasVanished: boolean;
+}
 
 /** Runs a label's text in the container of every running task, each through a helper on the task's own node. */
-export const exec: StepExecutor<Work & { kind: 'exec' }> = async (context, step) => {
+export const exec: StepExecutor<ServiceWork & { kind: 'exec' }> = async (context, step) => {
   const { world, service } = context;
   const tasks = await world.swarm.listTasks(service.id);
   const running = tasks.filter(task => task.state === 'running' && task.desiredState === 'running');
-  const credentials = findRegistryCredentials(
-    parseImageReference(world.settings.helperImage)?.registry ?? '',
-    {},
-    world.settings.registries,
-  );
-  const helperWorld = { ...world, pendingTimeoutMs: world.settings.timeouts.pendingMs };
   context.onProgress(`${running.length} tasks run it.`);
   // All are waited for, also when one can't even begin: none may be at work once the lock is free.
-  const settled = await Promise.allSettled(
-    running.map(task => runHelper(helperWorld, planExec(context, step, task), credentials)),
-  );
+  const settled = step.work.isSequential
+    ? await settleInTurn(running, task => execIn(context, step, task))
+    : await Promise.allSettled(running.map(task => execIn(context, step, task)));
   return summarize(step.name, settled.map(outcomeOf));
 };
 
-function planExec(
-  context: StepContext,
-  step: Step & { work: Work & { kind: 'exec' } },
-  task: Task,
-): HelperService {
-  return {
-    name: helperName(step.name, context.service, task.slot === undefined ? `${task.nodeId}` : `${task.slot}`),
-    image: context.world.settings.helperImage,
-    // The shell is the one in the target's container; the text is one argument all the way to it.
-    command: ['docker', 'exec', `${task.containerId}`, step.work.shell, '-c', step.work.script],
+async function execIn(context: ServiceContext, step: ExecStep, task: Task): Promise<ExecOutcome> {
+  const { world, service } = context;
+  const { shell, script, passesOverVanished = false } = step.work;
+  const outcome = await runDockerCommand(world, {
+    name: helperName(step.name, service, task.slot === undefined ? `${task.nodeId}` : `${task.slot}`),
     nodeId: `${task.nodeId}`,
-    mounts: [{ type: 'bind', source: DOCKER_SOCKET, target: DOCKER_SOCKET, isReadOnly: true }],
+    // The shell is the one in the target's container; the text is one argument all the way to it.
+    command: ['docker', 'exec', `${task.containerId}`, shell, '-c', script],
     timeoutMs: step.timeoutMs,
-  };
+  });
+  const hasVanished =
+    passesOverVanished &&
+    outcome.status === 'failed' &&
+    saysThatItEnded(outcome) &&
+    !(await stillRuns(context, task));
+  return { ...outcome, task, hasVanished };
+}
+
+/** What `docker exec` says of a container that is not there, has stopped, or stops while the command runs (137). */
+function saysThatItEnded({ report }: HelperOutcome): boolean {
+  return report.tasks.some(
+    ({ exitCode, logs }) =>
+      exitCode === 137 || logs.some(line => /No such container|is not running|in a stopped/i.test(line)),
+  );
+}
+
+async function stillRuns({ world }: ServiceContext, { id }: Task): Promise<boolean> {
+  const task = await world.swarm.getTask(id);
+  return task?.state === 'running' && task.desiredState === 'running';
+}
+
+async function settleInTurn<T, R>(
+  items: readonly T[],
+  work: (item: T) => Promise<R>,
+): Promise<readonly PromiseSettledResult<R>[]> {
+  const settled: PromiseSettledResult<R>[] = [];
+  for (const item of items) {
+    settled.push(...(await Promise.allSettled([work(item)])));
+  }
+  return settled;
 }
 
 function outcomeOf<T>(settled: PromiseSettledResult<T>): T {
@@ -52,19 +77,30 @@ function outcomeOf<T>(settled: PromiseSettledResult<T>): T {
   return settled.value;
 }
 
-function summarize(name: string, outcomes: readonly HelperOutcome[]): StepOutcome {
+function summarize(name: string, outcomes: readonly ExecOutcome[]): StepOutcome {
   const helper = {
     name: outcomes.map(({ report }) => report.name).join(', '),
     tasks: outcomes.flatMap(({ report }) => report.tasks),
   };
-  const failures = outcomes.filter(({ status }) => status !== 'succeeded');
+  const vanished = outcomes.filter(({ hasVanished }) => hasVanished);
+  const failures = outcomes.filter(({ status, hasVanished }) => status !== 'succeeded' && !hasVanished);
+  const note = describeVanished(vanished);
   const [first] = failures;
-  if (first === undefined) {
-    return { status: 'succeeded', message: `Done in ${outcomes.length} tasks.`, helper };
+  if (first === undefined && (vanished.length === 0 || vanished.length < outcomes.length)) {
+    const message = `Done in ${outcomes.length - vanished.length} tasks.${note}`;
+    return { status: 'succeeded', message, helper };
   }
   const status = failures.some(outcome => outcome.status === 'timed_out') ? 'timed_out' : 'failed';
   const code: OperationErrorCode = status === 'timed_out' ? 'timed_out' : 'exec_failed';
-  const message =
-    `${name} failed in ${failures.length} of ${outcomes.length} tasks. ${first.message ?? ''}`.trim();
+  const what =
+    first === undefined
+      ? `${name} ran nowhere.`
+      : `${name} failed in ${failures.length} of ${outcomes.length} tasks. ${first.message ?? ''}`.trim();
+  const message = `${what}${note}`;
   return { status, message, helper, error: { code, message } };
+}
+
+function describeVanished(vanished: readonly ExecOutcome[]): string {
+  const names = vanished.map(({ task }) => `${task.containerId?.slice(0, 12)} (task ${task.id})`);
+  return names.length === 0 ? '' : ` These containers ended meanwhile: ${names.join(', ')}.`;
 }

@@ -1,18 +1,44 @@
 import type { Step } from '../../core/step.ts';
+import { cleanBuildCache } from './clean-build-cache.ts';
+import { cleanContainers } from './clean-containers.ts';
+import { cleanImages } from './clean-images.ts';
 import { exec } from './exec.ts';
 import { resolveImage } from './resolve-image.ts';
 import { rollout } from './rollout.ts';
-import type { StepContext, StepOutcome } from './step-executor.ts';
+import type { NodeContext, ServiceContext, StepContext, StepOutcome } from './step-executor.ts';
 
-/** Does a step, by the kind of its work. */
+/**
+ * Does a step, by the kind of its work.
+ * @throws TypeError when the work is for another kind of target
+ */
 export function executeStep(context: StepContext, step: Step): Promise<StepOutcome> {
   const { work } = step;
   switch (work.kind) {
     case 'resolve-image':
-      return resolveImage(context, { ...step, work });
+      return resolveImage(ofService(context), { ...step, work });
     case 'exec':
-      return exec(context, { ...step, work });
+      return exec(ofService(context), { ...step, work });
     case 'rollout':
-      return rollout(context, { ...step, work });
+      return rollout(ofService(context), { ...step, work });
+    case 'clean-containers':
+      return cleanContainers(ofNode(context), { ...step, work });
+    case 'clean-images':
+      return cleanImages(ofNode(context), { ...step, work });
+    case 'clean-build-cache':
+      return cleanBuildCache(ofNode(context), { ...step, work });
   }
+}
+
+function ofService(context: StepContext): ServiceContext {
+  if ('service' in context) {
+    return context;
+  }
+  throw new TypeError('This work is for a service.');
+}
+
+function ofNode(context: StepContext): NodeContext {
+  if ('node' in context) {
+    return context;
+  }
+  throw new TypeError('This work is for a node.');
 }

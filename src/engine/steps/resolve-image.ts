@@ -5,7 +5,7 @@ import {
   parseImageReference,
 } from '../../core/image-reference.ts';
 import { findRegistryCredentials, type RegistryCredentials } from '../../core/registry-credentials.ts';
-import type { Work } from '../../core/step.ts';
+import type { ServiceWork } from '../../core/step.ts';
 import { after } from '../clock.ts';
 import { readView, runsSteadily } from '../rollout-view.ts';
 import type { Service } from '../swarm.ts';
@@ -15,7 +15,7 @@ import type { EngineWorld, StepExecutor } from './step-executor.ts';
 const MAX_TIMEOUT_MS = 30_000;
 
 /** Finds the digest of the image, and whether there is anything to do. */
-export const resolveImage: StepExecutor<Work & { kind: 'resolve-image' }> = async (context, step) => {
+export const resolveImage: StepExecutor<ServiceWork & { kind: 'resolve-image' }> = async (context, step) => {
   const { work } = step;
   const { service, target, world } = context;
   if (service.mode !== 'replicated' && service.mode !== 'global') {

@@ -1,9 +1,9 @@
-import type { Work } from '../../core/step.ts';
+import type { ServiceWork } from '../../core/step.ts';
 import { rollOut } from '../rollout.ts';
 import type { StepExecutor } from './step-executor.ts';
 
 /** Rolls the resolved image out. */
-export const rollout: StepExecutor<Work & { kind: 'rollout' }> = async (context, step) => {
+export const rollout: StepExecutor<ServiceWork & { kind: 'rollout' }> = async (context, step) => {
   const { world, service, resolved, onProgress } = context;
   if (resolved === undefined) {
     throw new TypeError('A rollout needs the image that resolve-image finds.');

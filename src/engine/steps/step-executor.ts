@@ -2,12 +2,14 @@ import type { OperationErrorCode } from '../../core/errors.ts';
 import type { HelperReport, TaskReport } from '../../core/helper.ts';
 import type { ImageReference } from '../../core/image-reference.ts';
 import type { Operation, Verdict } from '../../core/operation.ts';
+import type { CleanNodeDefaults } from '../../core/plan/clean-node.ts';
+import type { CleanServiceDefaults } from '../../core/plan/clean-service.ts';
 import type { RegistryCredentials } from '../../core/registry-credentials.ts';
-import type { Step, Work } from '../../core/step.ts';
-import type { ServiceTarget } from '../../core/target.ts';
+import type { NodeWork, RemovalReport, ServiceWork, Step, Work } from '../../core/step.ts';
+import type { NodeTarget, ServiceTarget } from '../../core/target.ts';
 import type { Clock } from '../clock.ts';
 import type { OwnServiceCheck } from '../own-service.ts';
-import type { Service, Swarm } from '../swarm.ts';
+import type { Node, Service, Swarm } from '../swarm.ts';
 
 /** What the engine needs of the outside, for every action. */
 export interface EngineWorld {
@@ -24,6 +26,8 @@ export interface EngineSettings {
   readonly helperImage: string;
   /** Logins of the environment, the first that fits is taken. */
   readonly registries: readonly RegistryCredentials[];
+  readonly cleanService: CleanServiceDefaults;
+  readonly cleanNode: CleanNodeDefaults;
   /** Milliseconds. */
   readonly timeouts: {
     /** Of one update, unless a label says otherwise. */
@@ -37,15 +41,18 @@ export interface EngineSettings {
   };
 }
 
-/** What the steps of one operation share. */
-export interface StepContext {
+interface SharedContext {
   readonly world: EngineWorld;
+  readonly onProgress: (message: string) => void;
+}
+
+/** What the steps of one operation on a service share. */
+export interface ServiceContext extends SharedContext {
   readonly target: ServiceTarget;
   /** As it was when the operation got its lock. */
   readonly service: Service;
   /** Set by `resolve-image`. */
   resolved?: ResolvedImage;
-  readonly onProgress: (message: string) => void;
   /**
    * Decides once more whether the caller may deploy this image, on the labels as they are at this moment: hooks may have
    * taken hours.
@@ -54,6 +61,16 @@ export interface StepContext {
    */
   readonly checkStillAllowed: (image: ImageReference) => Promise<number>;
 }
+
+/** What the steps of one operation on a node share. */
+export interface NodeContext extends SharedContext {
+  readonly target: NodeTarget;
+  readonly node: Node;
+  /** Ids of the containers that a dry run of `clean-containers` chose: what only they need would go too. */
+  chosenContainers?: ReadonlySet<string>;
+}
+
+export type StepContext = ServiceContext | NodeContext;
 
 export interface ResolvedImage {
   /** With tag and digest. */
@@ -70,6 +87,7 @@ export interface StepOutcome {
   readonly message?: string;
   readonly helper?: HelperReport;
   readonly tasks?: readonly TaskReport[];
+  readonly removal?: RemovalReport;
   readonly image?: Operation['image'];
   /** Why it did not succeed. */
   readonly error?: { readonly code: OperationErrorCode; readonly message: string };
@@ -79,6 +97,6 @@ export interface StepOutcome {
 
 /** Does one kind of work. Throws OperationError or SwarmError for what it can't do at all. */
 export type StepExecutor<W extends Work> = (
-  context: StepContext,
+  context: W extends NodeWork ? NodeContext : W extends ServiceWork ? ServiceContext : never,
   step: Step & { readonly work: W },
 ) => Promise<StepOutcome>;

@@ -1,0 +1,51 @@
+import type { Request, Response } from 'express';
+import { formatImagePattern } from '../core/image-policy.ts';
+import { type CleanNodeDefaults, cleanNodeSettings } from '../core/plan/clean-node.ts';
+import type { Access, ReadableNode } from './access.ts';
+import type { Authenticate } from './authenticate.ts';
+import { checkFilter, labelQuery } from './label-filter.ts';
+import { readFields } from './read-fields.ts';
+import { sendJson } from './send-json.ts';
+
+/** `GET /api/nodes`, for admins */
+export function createNodeRoutes(options: {
+  readonly access: Access;
+  readonly authenticate: Authenticate;
+  readonly cleanNodeDefaults: CleanNodeDefaults;
+}) {
+  const { access, authenticate, cleanNodeDefaults } = options;
+  return {
+    list: async (request: Request, response: Response): Promise<void> => {
+      const { label } = readFields(labelQuery, request.query);
+      const { caller } = await authenticate(request);
+      if (caller.kind !== 'admin') {
+        throw await access.refuse(caller);
+      }
+      if (label !== undefined) {
+        checkFilter(caller, label, 'nodes');
+      }
+      const nodes = await access.readableNodes(caller);
+      const chosen = label === undefined ? nodes : nodes.filter(({ node }) => carries(node.labels, label));
+      sendJson(response, 200, { nodes: chosen.map(each => present(each, cleanNodeDefaults)) });
+    },
+  };
+}
+
+function carries(labels: Readonly<Record<string, string>>, label: string): boolean {
+  const [key = '', ...value] = label.split('=');
+  return Object.hasOwn(labels, key) && (value.length === 0 || labels[key] === value.join('='));
+}
+
+/** A node as the API shows it: of its labels only what they come to and what is wrong. */
+function present({ node, target }: ReadableNode, defaults: CleanNodeDefaults) {
+  const { parts, keep } = cleanNodeSettings(target, defaults);
+  return {
+    id: node.id,
+    name: node.hostname,
+    role: node.role,
+    state: node.state,
+    availability: node.availability,
+    clean: { isEnabled: target.labels.clean.isEnabled, ...parts, keep: keep.map(formatImagePattern) },
+    faults: target.labels.faults,
+  };
+}

@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { removalArguments, selectContainers, selectImages } from '../../src/core/clean-selection.ts';
+import { parseImagePattern } from '../../src/core/image-policy.ts';
+import type { LocalImage, StoppedContainer } from '../../src/core/node-listing.ts';
+
+const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
+const nowMs = Date.parse('2026-11-22T12:00:00Z');
+const HOUR_MS = 3_600_000;
+
+function image(change: Partial<LocalImage> = {}): LocalImage {
+  return { id: digest('a'), tags: [], digests: [], createdAtMs: nowMs - 24 * HOUR_MS, ...change };
+}
+
+type Options = Partial<Parameters<typeof selectImages>[1]>;
+
+/** What becomes of one image. */
+function fate(of: Partial<LocalImage>, options: Options = {}): string {
+  const { removable, kept } = selectImages([image(of)], {
+    containerImages: [],
+    neededImages: [],
+    keep: [],
+    minAgeMs: 0,
+    nowMs,
+    ...options,
+  });
+  return removable.length === 1 ? 'goes' : String([...kept.keys()]);
+}
+
+const pattern = (text: string) => [parseImagePattern(text)].filter(found => found !== undefined);
+
+suite('an image of a node', () => {
+  const shop = {
+    tags: ['registry.test:5000/acme/shop:1'],
+    digests: [`registry.test:5000/acme/shop@${digest('d')}`],
+  };
+
+  test('goes when nobody needs it, with a tag, a digest or nothing', () => {
+    assert.equal(fate(shop), 'goes');
+    assert.equal(fate({ tags: ['shop:1'] }), 'goes');
+    assert.equal(fate({ digests: shop.digests }), 'goes');
+    assert.equal(fate({}), 'goes');
+  });
+
+  for (const [what, needed] of [
+    ['the digest, as the swarm pins it', `registry.test:5000/acme/shop:1@${digest('d')}`],
+    ['the digest under another tag', `registry.test:5000/acme/shop:2@${digest('d')}`],
+    ['the digest in another registry, of which this may be a mirror', `elsewhere.test/x@${digest('d')}`],
+    ['the tag without a digest', 'registry.test:5000/acme/shop:1'],
+    [
+      'the tag with another digest: what would run is one or the other',
+      `registry.test:5000/acme/shop:1@${digest('e')}`,
+    ],
+    ['its id', digest('a')],
+    ['its id without the algorithm', 'a'.repeat(64)],
+    ['its short id', 'aaaaaaaaaaaa'],
+  ] as const) {
+    test(`stays when a service names ${what}`, () => {
+      assert.equal(fate(shop, { neededImages: [needed] }), 'service');
+    });
+
+    test(`stays when a container has ${what}`, () => {
+      assert.equal(fate(shop, { containerImages: [needed] }), 'container');
+    });
+  }
+
+  for (const [what, needed] of [
+    ['another tag', 'registry.test:5000/acme/shop:2'],
+    ['a longer tag', 'registry.test:5000/acme/shop:10'],
+    ['another repository', 'registry.test:5000/acme/shop-web:1'],
+    ['the same path in another registry', 'acme/shop:1'],
+    ['another digest', `registry.test:5000/acme/shop@${digest('e')}`],
+    ['another id', digest('b')],
+    ['nothing', ''],
+    ['what is no reference', 'UPPER/ case'],
+  ] as const) {
+    test(`goes when all that is needed is ${what}`, () => {
+      assert.equal(fate(shop, { neededImages: [needed], containerImages: [needed] }), 'goes');
+    });
+  }
+
+  test('of Docker Hub is known by its short and its long names', () => {
+    for (const needed of [
+      'nginx',
+      'nginx:latest',
+      'docker.io/library/nginx:latest',
+      `docker.io/nginx:latest@${digest('9')}`,
+    ]) {
+      assert.equal(fate({ tags: ['nginx:latest'] }, { neededImages: [needed] }), 'service', needed);
+    }
+    assert.equal(fate({ tags: ['nginx:1'] }, { neededImages: ['nginx'] }), 'goes');
+  });
+
+  test('stays when any of its several references is needed', () => {
+    const several = { tags: ['a/x:1', 'b/y:2'], digests: [`c/z@${digest('d')}`] };
+    for (const needed of ['a/x:1', 'b/y:2', `c/z@${digest('d')}`]) {
+      assert.equal(fate(several, { neededImages: [needed] }), 'service');
+    }
+  });
+
+  test('stays when one of its references can not be read', () => {
+    assert.equal(fate({ tags: ['Registry/weird:1'] }), 'unreadable');
+  });
+
+  test('whose id is the digest that is needed stays: image stores of containerd have it so', () => {
+    assert.equal(
+      fate({ id: digest('d'), tags: ['other:1'] }, { neededImages: [`shop@${digest('d')}`] }),
+      'service',
+    );
+  });
+
+  test('stays while it is younger than the minimum age, and when its age is not known', () => {
+    const young = { ...shop, createdAtMs: nowMs - HOUR_MS + 1 };
+    assert.equal(fate(young, { minAgeMs: HOUR_MS }), 'age');
+    assert.equal(fate({ ...shop, createdAtMs: nowMs - HOUR_MS }, { minAgeMs: HOUR_MS }), 'goes');
+    assert.equal(fate(young), 'goes');
+    const { createdAtMs: _, ...ageless } = image(shop);
+    const options = { containerImages: [], neededImages: [], keep: [], nowMs };
+    assert.equal(selectImages([ageless], { ...options, minAgeMs: 1 }).removable.length, 0);
+    assert.equal(selectImages([ageless], { ...options, minAgeMs: 0 }).removable.length, 1);
+    // A clock of the future is no great age.
+    assert.equal(fate({ ...shop, createdAtMs: nowMs + HOUR_MS }, { minAgeMs: 1 }), 'age');
+  });
+
+  for (const [text, stays] of [
+    ['registry.test:5000/acme/shop', true],
+    ['registry.test:5000/acme/shop:1', true],
+    ['registry.test:5000/acme/shop:1*', true],
+    ['registry.test:5000/acme/*', true],
+    ['*', true],
+    ['registry.test:5000/acme/shop:2', false],
+    ['registry.test:5000/acme', false],
+    ['acme/shop', false],
+  ] as const) {
+    test(`${stays ? 'stays' : 'goes'} when ${text} is to be kept`, () => {
+      assert.equal(fate(shop, { keep: pattern(text) }), stays ? 'pattern' : 'goes');
+    });
+  }
+
+  test('that lost its tag may have had the one of a pattern', () => {
+    assert.equal(
+      fate({ digests: shop.digests }, { keep: pattern('registry.test:5000/acme/shop:v1*') }),
+      'pattern',
+    );
+    assert.equal(
+      fate({ digests: shop.digests }, { keep: pattern('registry.test:5000/acme/blog:v1*') }),
+      'goes',
+    );
+    assert.equal(fate({}, { keep: pattern('registry.test:5000/acme/*') }), 'goes');
+    assert.equal(fate({}, { keep: pattern('*') }), 'pattern');
+  });
+
+  test('is counted by the first reason to keep it', () => {
+    const images = [image(shop), image({ id: digest('b'), tags: ['x:1'] }), image({ id: digest('c') })];
+    const { removable, kept } = selectImages(images, {
+      containerImages: [digest('b')],
+      neededImages: shop.tags,
+      keep: pattern('x'),
+      nowMs,
+      minAgeMs: 0,
+    });
+    assert.deepEqual(
+      removable.map(({ id }) => id),
+      [digest('c')],
+    );
+    assert.deepEqual(
+      [...kept],
+      [
+        ['service', 1],
+        ['container', 1],
+      ],
+    );
+  });
+});
+
+suite('to remove an image without force', () => {
+  const id = digest('a');
+  const d = digest('d');
+  for (const [what, of, expected] of [
+    ['its id, which nothing else can have', { tags: ['x/a:1'], digests: [`x/a@${d}`] }, [id]],
+    ['its id when it has no name', {}, [id]],
+    ['its id when it has only a digest', { digests: [`x/a@${d}`] }, [id]],
+    [
+      'its id when it has several digests of one repository',
+      { tags: ['x/a:1'], digests: [`x/a@${d}`, `x/a@${digest('e')}`] },
+      [id],
+    ],
+    ['each tag when it has several', { tags: ['x/a:1', 'x/a:2'], digests: [`x/a@${d}`] }, ['x/a:1', 'x/a:2']],
+    [
+      'each reference when it is in several repositories',
+      { tags: ['x/a:1'], digests: [`x/a@${d}`, `y/a@${d}`] },
+      ['x/a:1', `y/a@${d}`],
+    ],
+    [
+      'each digest when no repository has a tag',
+      { digests: [`x/a@${d}`, `y/a@${d}`] },
+      [`x/a@${d}`, `y/a@${d}`],
+    ],
+    ['its id also with the port of a registry', { tags: ['r:5000/a:1'], digests: [`r:5000/a@${d}`] }, [id]],
+  ] as const) {
+    test(`the Engine takes ${what}`, () => {
+      assert.deepEqual(removalArguments(image(of)), expected);
+    });
+  }
+});
+
+suite('a stopped container', () => {
+  const container = (change: Partial<StoppedContainer> = {}): StoppedContainer => ({
+    id: 'c'.repeat(64),
+    name: 'old',
+    createdAtMs: nowMs - 2 * HOUR_MS,
+    isHelper: false,
+    ...change,
+  });
+  const fateOf = (change: Partial<StoppedContainer>, minAgeMs = 0) => {
+    const { removable, kept } = selectContainers([container(change)], {
+      serviceIds: new Set(['helper-id', 'shop-id']),
+      nowMs,
+      minAgeMs,
+    });
+    return removable.length === 1 ? 'goes' : String([...kept.keys()]);
+  };
+
+  test('goes, also that of a task that has ended', () => {
+    assert.equal(fateOf({}), 'goes');
+    assert.equal(fateOf({ serviceId: 'shop-id' }), 'goes');
+  });
+
+  test('stays while it is younger than the minimum age', () => {
+    assert.equal(fateOf({}, 2 * HOUR_MS), 'goes');
+    assert.equal(fateOf({}, 2 * HOUR_MS + 1), 'age');
+  });
+
+  test('of a helper stays as long as its service is there: nobody has read its output', () => {
+    assert.equal(fateOf({ isHelper: true, serviceId: 'helper-id' }), 'helper');
+    assert.equal(
+      fateOf({ isHelper: true, serviceId: 'gone-id', createdAtMs: nowMs - HOUR_MS + 1 }),
+      'helper',
+    );
+    assert.equal(fateOf({ isHelper: true, serviceId: 'gone-id' }), 'goes');
+    assert.equal(fateOf({ isHelper: true, serviceId: 'gone-id' }, 3 * HOUR_MS), 'age');
+  });
+
+  test('that says it is a helper and is none stays: somebody wants it to', () => {
+    assert.equal(fateOf({ isHelper: true }), 'helper');
+  });
+});
