@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { suite, type TestContext, test } from 'node:test';
 import { createDockerodeSwarm } from '../../src/engine/dockerode.ts';
@@ -103,5 +103,50 @@ suite('the write of a service', () => {
       await swarm.updateServiceImage('abc', { image, isForce: false, version: 7 });
       assert.deepEqual(written.at(-1)?.auth, {}, image);
     }
+  });
+});
+
+suite('the output of a task', () => {
+  const frame = (stream: number, text: string) => {
+    const header = Buffer.from([stream, 0, 0, 0, 0, 0, 0, 0]);
+    header.writeUInt32BE(text.length, 4);
+    return Buffer.concat([header, Buffer.from(text)]);
+  };
+
+  async function startLogs(context: TestContext, answer: (response: ServerResponse) => void): Promise<Swarm> {
+    const server = createServer((_request, response) => answer(response));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    context.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return createDockerodeSwarm({ host: `tcp://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  }
+
+  test('is read as a whole', async context => {
+    const swarm = await startLogs(context, response => response.end(frame(1, 'one\ntwo\n')));
+    assert.deepEqual(await swarm.taskOutput('x'), { stdout: ['one', 'two'], stderr: [] });
+    assert.deepEqual(await swarm.taskLogs('x', 1), ['two']);
+  });
+
+  test('is an error where it can not be, while logs are what there is of them', async context => {
+    for (const answer of [
+      (response: ServerResponse) => response.end(frame(3, 'incomplete')),
+      (response: ServerResponse) => response.write(frame(1, 'one\n'), () => response.destroy()),
+      (response: ServerResponse) => response.writeHead(404).end('{"message":"no such task"}'),
+      (response: ServerResponse) => response.end(frame(1, 'x'.repeat(8 * 1024 * 1024))),
+    ]) {
+      const swarm = await startLogs(context, answer);
+      await assert.rejects(swarm.taskOutput('x'), { code: 'logs_unavailable' });
+    }
+    const cut = await startLogs(context, response =>
+      response.write(frame(1, 'one\n'), () => response.destroy()),
+    );
+    assert.deepEqual(await cut.taskLogs('x', 10), ['one']);
+    const missing = await startLogs(context, response =>
+      response.writeHead(404).end('{"message":"no such task"}'),
+    );
+    await assert.rejects(missing.taskLogs('x', 10), { code: 'logs_unavailable' });
   });
 });

@@ -13,7 +13,7 @@ function setUp(intervalMs = 1_000_000) {
     swarm,
     parsedTargets: createParsedTargets(),
     intervalMs,
-    onFault: (service, fault) => told.push(`${service.name} ${fault.label} ${fault.value}`),
+    onFault: (target, fault) => told.push(`${target.name} ${fault.label} ${fault.value}`),
   });
   const { id } = swarm.addService({
     name: 'shop',
@@ -48,6 +48,18 @@ suite('the watch over labels', () => {
     swarm.addService({ name: 'blog', labels: { 'swarm-utils.update.enable': 'yes' } });
     await watch.look();
     assert.equal(told.length, 2);
+  });
+
+  test('tells the faults of nodes too', async context => {
+    const { swarm, told, watch } = setUp();
+    context.after(watch.stop);
+    swarm.addNode({
+      id: 'node-2',
+      hostname: 'worker-1',
+      labels: { 'swarm-utils.clean.enabel': 'x', zone: 'a' },
+    });
+    await watch.look();
+    assert.deepEqual(told.slice(1), ['worker-1 swarm-utils.clean.enabel x']);
   });
 
   test('looks at intervals until it is stopped, also past a swarm that was away', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { readLogLines } from '../../src/engine/task-logs.ts';
+import { readLogLines, readOutput } from '../../src/engine/task-logs.ts';
 import { reportTasks } from '../../src/engine/task-report.ts';
 import { addShop, createWorld, secret, unassigned } from './world.ts';
 
@@ -121,5 +121,32 @@ suite('the report of a task', () => {
       world.swarm.callsOf('taskLogs').map(([id]) => id),
       [running.id, elsewhere.id],
     );
+  });
+});
+
+suite('the output of a task', () => {
+  const output = (...parts: readonly Buffer[]) => readOutput(Buffer.concat(parts));
+
+  test('is what it printed on each of its two streams, in lines', () => {
+    const euro = Buffer.from('€');
+    assert.deepEqual(
+      output(
+        frame(1, '["a"]\n'),
+        frame(2, 'warning\n'),
+        frame(1, '["b'),
+        frame(1, euro.subarray(0, 2)),
+        frame(1, Buffer.concat([euro.subarray(2), Buffer.from('"]\n')])),
+      ),
+      { stdout: ['["a"]', '["b€"]'], stderr: ['warning'] },
+    );
+    assert.deepEqual(output(), { stdout: [], stderr: [] });
+  });
+
+  test('is nothing at all when the swarm says that something is missing, or the stream is torn', () => {
+    const whole = frame(1, '["a"]\n');
+    assert.equal(output(whole, frame(3, 'incomplete log stream')), undefined);
+    assert.equal(output(whole, whole.subarray(0, -1)), undefined);
+    assert.equal(output(whole, Buffer.from([1, 0])), undefined);
+    assert.equal(output(Buffer.from('no frames at all')), undefined);
   });
 });

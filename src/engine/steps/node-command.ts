@@ -140,7 +140,7 @@ export function findRefusals(
 
 /** What comes of a race with others, who began to use the thing or removed it first, is no failure. */
 export function isHarmless(reason: string): boolean {
-  return /conflict|in use|is using|being used|running container|restarting container|already in progress|dependent child|no such/i.test(
+  return /conflict|in use|is using|being used|running container|restarting container|already in progress|no such (?:image|container)/i.test(
     reason,
   );
 }

@@ -1,0 +1,393 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { runOperation } from '../../src/engine/run-operation.ts';
+import { SwarmError } from '../../src/engine/swarm.ts';
+import { cleanNodeDefaults } from '../core/clean-defaults.ts';
+import {
+  cleanNode,
+  containerIdOf,
+  contentOfNode,
+  idOf,
+  imageRow,
+  type NodeScript,
+  scriptNode,
+  stoppedRow,
+} from './node-commands.ts';
+import { createRecorder, createWorld, secret, type TestWorld } from './world.ts';
+
+const disk = (images: string, cache = '0B') => ({
+  stdout: [JSON.stringify(['Images', images, '0B (0%)']), JSON.stringify(['Build Cache', cache, cache])],
+});
+
+/** Whatever is to be removed is removed. */
+const obedient: NodeScript = {
+  'container rm': command => ({ stdout: command.slice(4) }),
+  'image rm': command => ({ stdout: command.slice(4).map(id => `Deleted: ${id}`) }),
+  'builder prune': { stdout: ['Total reclaimed space: 1.5GB'] },
+};
+
+function setUp(script: NodeScript = {}, labels: Readonly<Record<string, string>> = {}) {
+  const world = createWorld();
+  const node = world.swarm.addNode({ id: 'node-7', hostname: 'worker-7', labels });
+  const helpers = scriptNode(world, { ...obedient, ...script });
+  const commands = () => helpers.map(({ command }) => command.slice(1, 4).join(' '));
+  return { world, node, helpers, commands };
+}
+
+suite('the clean of a node', () => {
+  test('goes in its order, and says what went and how much that was', async () => {
+    let looks = 0;
+    const { world, node, commands, helpers } = setUp({
+      'container ls --all --no-trunc --size': { stdout: [stoppedRow('1'), stoppedRow('2')] },
+      'container ls': { stdout: ['["c","shop:1"]'] },
+      'image ls': {
+        stdout: [
+          imageRow('a', { repository: 'shop', tag: '1' }),
+          imageRow('b'),
+          imageRow('c', { repository: 'x', tag: 'y' }),
+        ],
+      },
+      'system df': () => disk(looks++ === 0 ? '12.5MB' : '2.5MB'),
+    });
+    const { end, ends, step, faults } = await cleanNode(world, node);
+    assert.deepEqual(end, { status: 'succeeded' });
+    assert.deepEqual(ends(), ['containers succeeded', 'images succeeded', 'build-cache succeeded']);
+    assert.deepEqual(commands(), [
+      'container ls --all',
+      'container rm --',
+      'image ls --no-trunc',
+      'container ls --all',
+      'system df --format',
+      'image rm --',
+      'system df --format',
+      'builder prune --force',
+    ]);
+    assert.deepEqual(helpers[1]?.command.slice(4), [containerIdOf('1'), containerIdOf('2')]);
+    assert.deepEqual(helpers[5]?.command.slice(4), [idOf('b'), idOf('c')]);
+    assert.deepEqual(faults, []);
+    assert.deepEqual(step('containers')?.removal, {
+      kind: 'containers',
+      isDryRun: false,
+      removed: ['1', '2'].map(digit => ({
+        id: containerIdOf(digit),
+        names: [`name-${digit}`],
+        sizeBytes: 2000,
+      })),
+      removedCount: 2,
+      refused: [],
+      keptCount: 0,
+      reclaimedBytes: 4000,
+    });
+    assert.equal(step('containers')?.message, 'Removed 2 stopped containers, 4 kB.');
+    const { removed, ...images } = step('images')?.removal ?? assert.fail();
+    assert.deepEqual(
+      removed.map(({ names }) => names),
+      [[], ['x:y']],
+    );
+    assert.deepEqual(images, {
+      kind: 'images',
+      isDryRun: false,
+      removedCount: 2,
+      refused: [],
+      keptCount: 1,
+      reclaimedBytes: 10_000_000,
+    });
+    assert.equal(step('images')?.message, 'Removed 2 images, 10 MB. Kept 1: 1 used by containers.');
+    assert.equal(step('build-cache')?.removal?.reclaimedBytes, 1_500_000_000);
+    assert.equal(step('build-cache')?.message, 'Removed build cache: 1.5 GB.');
+  });
+
+  test('runs every command through a helper on that node, with the socket and nothing else', async () => {
+    const { world, node, helpers } = setUp({ 'image ls': { stdout: [imageRow('b')] } });
+    await cleanNode(world, node);
+    assert.equal(new Set(helpers.map(({ name }) => name)).size, helpers.length);
+    for (const helper of helpers) {
+      assert.match(
+        helper.name,
+        /^swarm-utils-clean-(?:containers|images|build-cache)-worker-7-[0-9a-f]{10}$/,
+      );
+      assert.equal(helper.nodeId, 'node-7');
+      assert.equal(helper.timeoutMs, 60_000);
+      assert.deepEqual(
+        helper.mounts.map(({ source }) => source),
+        ['/var/run/docker.sock'],
+      );
+      assert.equal(helper.command[0], 'docker');
+    }
+    assert.equal((await world.swarm.listServices('swarm-utils.helper')).length, 0);
+  });
+
+  test('keeps what services need as they are and as they were, those without tasks too, and the helper image', async () => {
+    const needed = ['a', 'b', 'c', 'd', 'e'];
+    const { world, node, helpers } = setUp(
+      {
+        'image ls': {
+          stdout: [
+            imageRow('a', { repository: 'shop', tag: '<none>', digest: idOf('1') }),
+            imageRow('b', { repository: 'shop', tag: '<none>', digest: idOf('2') }),
+            imageRow('c', { repository: 'asleep', tag: '3' }),
+            imageRow('d', { repository: 'docker', tag: '25.0.5-cli-alpine3.20' }),
+            imageRow('e', { repository: 'kept', tag: 'x' }),
+            imageRow('f', { repository: 'unused', tag: 'x' }),
+          ],
+        },
+      },
+      { 'swarm-utils.clean.image.keep': 'kept' },
+    );
+    world.swarm.addService({
+      name: 'shop',
+      image: `shop:2@${idOf('2')}`,
+      previousImage: `shop:1@${idOf('1')}`,
+    });
+    world.swarm.addService({ name: 'asleep', image: 'asleep:3', replicas: 0 });
+    const { step } = await cleanNode(world, node);
+    assert.deepEqual(helpers.find(({ command }) => command.includes('rm'))?.command.slice(4), [idOf('f')]);
+    assert.equal(step('images')?.removal?.keptCount, needed.length);
+    assert.match(step('images')?.message ?? '', /Kept 5: 4 needed by services, 1 kept by a pattern\./);
+  });
+
+  test('keeps what a service came to need while it was measuring', async () => {
+    const { world, node, helpers } = setUp({
+      'image ls': { stdout: [imageRow('a', { repository: 'late', tag: '1' }), imageRow('b')] },
+      'system df': () => {
+        if (!world.swarm.callsOf('createHelper').some(([{ command }]) => command.includes('rm'))) {
+          world.swarm.addService({ name: 'late', image: 'late:1' });
+        }
+        return disk('1MB');
+      },
+    });
+    await cleanNode(world, node);
+    assert.deepEqual(helpers.find(({ command }) => command.includes('rm'))?.command.slice(4), [idOf('b')]);
+  });
+
+  test('measures nothing where nothing is to go', async () => {
+    const { world, node, commands } = setUp();
+    const { step, end } = await cleanNode(world, node);
+    assert.equal(end.status, 'succeeded');
+    assert.ok(!commands().some(command => /rm|df/.test(command)), String(commands()));
+    assert.equal(step('images')?.message, 'Removed 0 images, 0 B.');
+    assert.equal(step('images')?.removal?.reclaimedBytes, 0);
+  });
+
+  test('in a dry run removes nothing, and lists also what would go with the containers', async () => {
+    const { world, node, commands } = setUp({
+      'container ls --all --no-trunc --size': { stdout: [stoppedRow('1')] },
+      'container ls': { stdout: [JSON.stringify([containerIdOf('1'), 'x:1']), '["other","y:1"]'] },
+      'image ls': {
+        stdout: [imageRow('a', { repository: 'x', tag: '1' }), imageRow('b', { repository: 'y', tag: '1' })],
+      },
+      'system df': disk('9MB', '7MB'),
+    });
+    const { end, step } = await cleanNode(world, node, true);
+    assert.equal(end.status, 'succeeded');
+    assert.ok(!commands().some(command => /\brm\b|prune/.test(command)), String(commands()));
+    assert.deepEqual(step('images')?.removal?.removed, [
+      { id: idOf('a'), names: ['x:1'], sizeBytes: 1_500_000 },
+    ]);
+    assert.equal(step('images')?.removal?.reclaimedBytes, undefined);
+    assert.equal(step('containers')?.message, 'Would remove 1 stopped containers, 2 kB.');
+    assert.equal(step('build-cache')?.message, 'Would remove build cache: at most 7 MB.');
+    assert.equal(step('build-cache')?.removal?.isDryRun, true);
+  });
+
+  test('has the parts, ages and time-outs of the labels', async () => {
+    const { world, node, helpers } = setUp(
+      {
+        'container ls --all --no-trunc --size': {
+          stdout: [stoppedRow('1', { createdAt: '2026-11-22 11:59:59 +0000 UTC' }), stoppedRow('2')],
+        },
+      },
+      {
+        'swarm-utils.clean.image.enable': 'false',
+        'swarm-utils.clean.container.min-age': '60000',
+        'swarm-utils.clean.container.timeout': '5',
+        'swarm-utils.clean.builder.min-age': '90500',
+      },
+    );
+    const { ends, step } = await cleanNode(world, node);
+    assert.deepEqual(ends(), ['containers succeeded', 'build-cache succeeded']);
+    assert.deepEqual(
+      helpers.map(({ timeoutMs }) => timeoutMs),
+      [5, 5, 60_000],
+    );
+    assert.deepEqual(helpers[2]?.command, ['docker', 'builder', 'prune', '--force', '--filter', 'until=91s']);
+    assert.match(step('containers')?.message ?? '', /Kept 1: 1 too young\./);
+  });
+
+  test('with many images goes in several commands, and lists two hundred of them', async () => {
+    const rows = Array.from({ length: 230 }, (_, index) =>
+      JSON.stringify([
+        `sha256:${index.toString(16).padStart(64, '0')}`,
+        '<none>',
+        '<none>',
+        '<none>',
+        '',
+        '1MB',
+      ]),
+    );
+    const { world, node, helpers } = setUp({ 'image ls': { stdout: rows } });
+    const { step } = await cleanNode(world, node);
+    const removals = helpers.filter(({ command }) => command.includes('rm'));
+    assert.deepEqual(
+      removals.map(({ command }) => command.length - 4),
+      [50, 50, 50, 50, 30],
+    );
+    assert.deepEqual(
+      [step('images')?.removal?.removedCount, step('images')?.removal?.removed.length],
+      [230, 200],
+    );
+  });
+});
+
+suite('a clean of a node that does not go well', () => {
+  const one = { 'image ls': { stdout: [imageRow('a'), imageRow('b', { repository: 'x', tag: '1' })] } };
+
+  test('names what the Engine did not let go, which is no failure when it is in use again or gone', async () => {
+    const { world, node } = setUp({
+      ...one,
+      'image rm': {
+        exitCode: 1,
+        stdout: [`Deleted: ${idOf('b')}`],
+        stderr: [
+          `Error response from daemon: conflict: unable to delete ${'a'.repeat(12)} (must be forced) - in use by ${secret}`,
+        ],
+      },
+    });
+    const { end, step } = await cleanNode(world, node);
+    assert.equal(end.status, 'succeeded');
+    assert.deepEqual(step('images')?.removal?.refused, [
+      {
+        id: idOf('a'),
+        names: [],
+        sizeBytes: 1_500_000,
+        reason: `conflict: unable to delete ${'a'.repeat(12)} (must be forced) - in use by [redacted]`,
+      },
+    ]);
+    assert.match(step('images')?.message ?? '', /^Removed 1 images.* 1 were in use again or gone\.$/);
+  });
+
+  test('fails when something is not removed for another reason, and goes on with the next step', async () => {
+    const { world, node } = setUp({
+      ...one,
+      'image rm': {
+        exitCode: 1,
+        stderr: [`Error response from daemon: ${'a'.repeat(12)}: read-only file system`],
+      },
+    });
+    const { end, ends, step } = await cleanNode(world, node);
+    assert.deepEqual([end.status, end.error?.code], ['failed', 'not_removed']);
+    assert.match(
+      end.error?.message ?? '',
+      /^Removed 0 images, 0 B\. 2 could not be removed: .*read-only file system/,
+    );
+    assert.deepEqual(ends(), ['containers succeeded', 'images failed', 'build-cache succeeded']);
+    assert.equal(step('images')?.removal?.refused[1]?.reason, 'not removed');
+  });
+
+  test('counts no bytes where they can not be measured', async () => {
+    for (const df of [
+      { exitCode: 1, stderr: ['a disk usage operation is already running'] },
+      disk('N/A'),
+      { hangs: true },
+    ]) {
+      const { world, node } = setUp({ ...one, 'system df': df });
+      const { end, step } = await cleanNode(world, node);
+      assert.equal(end.status, 'succeeded');
+      assert.equal(step('images')?.removal?.reclaimedBytes, undefined);
+      assert.match(step('images')?.message ?? '', /how many bytes is not known/);
+    }
+    const { world, node } = setUp({ 'builder prune': { stdout: ['something new'] } });
+    assert.match((await cleanNode(world, node)).step('build-cache')?.message ?? '', /how much is not known/);
+  });
+
+  test('reads what buildx prints too', async () => {
+    const { world, node } = setUp({
+      'builder prune': { stdout: ['ID RECLAIMABLE SIZE', 'x true 12MB', 'Total:\t12MB'] },
+    });
+    assert.equal((await cleanNode(world, node)).step('build-cache')?.removal?.reclaimedBytes, 12_000_000);
+  });
+
+  test('removes nothing on a list that it can not read', async () => {
+    for (const script of [
+      { 'image ls': { stdout: ['REPOSITORY TAG'] } },
+      { ...one, 'container ls --all --no-trunc --format': { stdout: ['?'] } },
+    ]) {
+      const { world, node, commands } = setUp(script);
+      const { end, ends } = await cleanNode(world, node);
+      assert.deepEqual([end.status, end.error?.code], ['failed', 'helper_failed']);
+      assert.deepEqual(ends(), ['containers succeeded', 'images failed', 'build-cache succeeded']);
+      assert.ok(!commands().includes('image rm --'));
+    }
+  });
+
+  test('removes nothing when the list did not arrive as a whole', async () => {
+    const { world, node, commands } = setUp(one);
+    world.swarm.fail('taskOutput', new SwarmError('logs_unavailable', 'incomplete log stream'), 10);
+    const { end, step } = await cleanNode(world, node);
+    assert.deepEqual([end.status, end.error?.code], ['failed', 'helper_failed']);
+    assert.match(step('images')?.message ?? '', /can't be read: incomplete log stream/);
+    assert.ok(!commands().includes('image rm --'));
+  });
+
+  test('says what the command said when it fails, and when it takes too long', async () => {
+    const { world, node } = setUp({
+      'image ls': { exitCode: 1, stderr: ['Cannot connect to the Docker daemon'] },
+      'container ls --all --no-trunc --size': { hangs: true },
+    });
+    const { end, step } = await cleanNode(world, node);
+    assert.deepEqual([end.status, end.error?.code], ['timed_out', 'timed_out']);
+    assert.equal(step('containers')?.status, 'timed_out');
+    assert.match(
+      step('images')?.message ?? '',
+      /non-zero exit \(1\).* It printed: Cannot connect to the Docker daemon/,
+    );
+    assert.deepEqual(
+      step('images')?.helper?.tasks.flatMap(({ logs }) => logs),
+      ['Cannot connect to the Docker daemon'],
+    );
+    assert.equal((await world.swarm.listServices('swarm-utils.helper')).length, 0);
+  });
+
+  test('tells that a node is down, drained or paused, and asks nothing of it', async () => {
+    for (const change of [
+      { state: 'down' },
+      { state: 'disconnected' },
+      { availability: 'drain' },
+      { availability: 'pause' },
+    ] as const) {
+      const { world, helpers } = setUp();
+      const node = world.swarm.addNode({ id: 'node-8', hostname: 'worker-8', ...change });
+      const { end, reports } = await cleanNode(world, node);
+      assert.deepEqual([end.status, end.error?.code], ['failed', 'node_unavailable']);
+      assert.match(
+        end.error?.message ?? '',
+        new RegExp(`worker-8 is .*${Object.values(change)[0]}|is ${Object.values(change)[0]}`),
+      );
+      assert.deepEqual([reports.length, helpers.length], [0, 0]);
+    }
+  });
+
+  test('is decided again on the labels as they are now, and needs the node', async () => {
+    const { world, node } = setUp();
+    const content = contentOfNode(node);
+    world.swarm.addNode({ ...node, labels: { 'swarm-utils.clean.enable': 'false' } });
+    const changed = await cleanNodeWith(world, content);
+    assert.equal(changed.error?.code, 'not_authorized_any_more');
+    const gone = setUp();
+    const other = createWorld();
+    assert.equal((await cleanNodeWith(other, contentOfNode(gone.node))).error?.code, 'target_gone');
+  });
+
+  test('works with what the environment says', async () => {
+    const world = createWorld({
+      cleanNode: { ...cleanNodeDefaults, minAgeMs: { container: 0, image: 1, builder: 0 } },
+    });
+    const node = world.swarm.addNode({ id: 'node-7', hostname: 'worker-7' });
+    scriptNode(world, { ...obedient, 'image ls': { stdout: [imageRow('a', { createdAt: 'never' })] } });
+    assert.match((await cleanNode(world, node)).step('images')?.message ?? '', /1 too young/);
+  });
+});
+
+function cleanNodeWith(world: TestWorld, content: ReturnType<typeof contentOfNode>) {
+  return runOperation(world, content, createRecorder().listener);
+}
