@@ -23,7 +23,7 @@ rest of a request. The image's own health check asks \`health.sock\` in \`SWARM_
 \`Authorization: Bearer <token>\`, or \`token\` in the JSON body. A token is
 
 - an **admin token** (\`SWARM_UTILS_ADMIN_TOKEN_LIST\`),
-- a **plain token** of a service (label \`swarm-utils.update.token\`), or
+- a **plain token** of a service or node (label \`swarm-utils.<action>.token\`), or
 - an **OIDC token** of a pipeline, when \`SWARM_UTILS_OIDC_AUDIENCE\` is set.
 
 An OIDC token is good for one request that starts something: the same request again gets the same operation, another one 409. It can
@@ -73,6 +73,40 @@ curl --fail-with-body http://swarm-utils:3000${routes.updateService.path} \\
 \`curl\` exits with an error unless the verdict is \`succeeded\` or \`unchanged\`. Give it, and every proxy between, as long as the update
 can take: \`SWARM_UTILS_UPDATE_SERVICE_TIMEOUT\`, and the lock's, pending and extra time-outs beside it.
 
+## Clean a service
+\`POST ${routes.cleanService.path}\` with \`serviceName\`, \`waitRes\` and \`token\` runs the service's label \`swarm-utils.clean.exec\` in all its containers.
+Its one step is \`exec\`, with the output of every container. Give it the time-out, and the pending one, once; with \`exec.parallel=false\` once for
+each container; plus the lock's and extra time-outs.
+
+## Clean a node
+\`POST ${routes.cleanNode.path}\`
+
+${table(
+  ['field', 'default', 'meaning'],
+  [
+    ['`nodeName`', 'required', 'The whole host name. Two nodes of one name are cleaned by nobody (422).'],
+    ['`dryRun`', '`false`', 'Only list what would go; change nothing.'],
+    ['`waitRes`', '`true`', 'As for an update.'],
+    ['`token`', '-', 'Instead of the header.'],
+  ],
+)}
+
+Its steps are \`containers\`, \`images\` and \`build-cache\`, in that order, each also when the one before it failed; labels can leave one out. What
+goes and what stays: [labels.md](labels.md). Each step says so in its message, and in \`removal\`:
+\`{kind, isDryRun, removed: [{id, names, sizeBytes}], removedCount, refused: [{id, names, reason}], keptCount, reclaimedBytes}\`.
+
+- \`reclaimedBytes\` is as exact as the Docker CLI prints it. For images it is what \`docker system df\` says before and after: layers that remaining
+  images share are not counted, \`sizeBytes\` of a single image does count them. It is absent where it could not be measured in time.
+- \`refused\` is what the Engine did not let go. In use again, or gone already, is no failure; anything else is \`not_removed\`.
+- A node that is down, drained or paused can run no helper. The answer is 424 \`node_unavailable\`, not a success: nothing was done.
+- Every command is a helper service on that node, with its part's time-out; a clean runs four, and up to four more when there is something to
+  remove. There is no call for all nodes: one operation has one target, one lock and one verdict. Call it once for each, at the same time.
+
+\`\`\`sh
+curl --fail-with-body http://swarm-utils:3000${routes.cleanNode.path} \\
+  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"nodeName": "worker-1", "dryRun": true}'
+\`\`\`
+
 ## Operations
 \`\`\`jsonc
 {
@@ -100,15 +134,20 @@ with hooks has the output of its \`helper\`, a failed rollout that of the failed
 
 Events have the types \`status\`, \`step\`, \`progress\` and, last, \`finished\` with the operation. The stream itself is always 200.
 
-\`GET ${routes.operations.path}\` takes \`limit\` (1 to 200, default 50) and \`serviceName\`. Admins see all operations, others those of services whose labels
-know them. In the list the \`logs\` of tasks are left out: \`GET ${routes.operation.path}\` has them.
+\`GET ${routes.operations.path}\` takes \`limit\` (1 to 200, default 50) and \`serviceName\` or \`nodeName\`. Admins see all operations, others those of
+services and nodes whose labels know them. In the list the \`logs\` of tasks and the names of what was removed are left out:
+\`GET ${routes.operation.path}\` has them.
 
 ## Services
 \`GET ${routes.services.path}\` and \`…/:name\` answer \`id\`, \`name\`, \`image\`, \`mode\`, \`replicas\`, \`updateStatus\`, the enabled \`actions\` and the label \`faults\`; no labels.
 \`?label=key\` or \`key=value\` narrows the list. Nobody can filter by labels that may hold secrets.
 
+## Nodes
+\`GET ${routes.nodes.path}\` answers admins \`id\`, \`name\`, \`role\`, \`state\`, \`availability\`, what holds for its \`clean\` (labels over environment) and the
+label \`faults\`; no labels. \`?label=key\` or \`key=value\` narrows the list.
+
 ## Explain
-\`POST ${routes.explain.path}\` takes the body of an update and \`action\`: \`"update"\`, decides, and answers
+\`POST ${routes.explain.path}\` takes the body of an update or a clean and \`action\`: \`"update"\` or \`"clean"\`, decides, and answers
 \`{allowed, action, serviceName, caller, reason?, findings: [{reason, message}]}\`. Nothing runs, and no token is used up. A pipeline learns why it is
 denied where the labels name its repository; for services that do not, the answer is 404 as ever.
 
@@ -123,6 +162,7 @@ Admins can ask for others: \`claims\` is the payload of an OIDC token (GitHub: a
 ## Webhooks
 202 with the operations that were started; 200 with \`ignored\` and why for a verified event that starts nothing. The answer never waits for an
 operation. A delivery that started something is remembered: sent again, it gets the same answer, and nothing runs twice.
+A webhook starts every action whose grant names its event in \`on\`.
 Webhooks that ask for the same while the service is being updated become one operation, which begins after that update, and not within half a
 second of the first of them: GitHub announces one image by \`package\` and by \`registry_package\`.
 How to set them up: [providers.md](providers.md).

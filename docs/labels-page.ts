@@ -1,17 +1,21 @@
 import { providerNames, webhookEvents } from '../providers/provider.ts';
 import {
   actionLabels,
+  cleanLabels,
   grantLabels,
   type LabelDefinition,
   refProtectedLabel,
   updateLabels,
 } from '../src/core/label-definitions.ts';
 import { labelPrefix } from '../src/core/label-reader.ts';
+import { nodeLabels } from '../src/core/node-label-definitions.ts';
 import { table } from './table.ts';
 
 /** The reference of the labels, from the definitions that also parse them. */
 export function labelsPage(): string {
   const own = actionLabels('update');
+  const ownClean = actionLabels('clean');
+  const { container, image, builder } = nodeLabels.parts;
   const { execPre, execPost, ...what } = updateLabels;
   const events = providerNames.map(name => [
     `\`${name}\``,
@@ -24,11 +28,11 @@ how. Labels of its containers say nothing. Whoever can write the labels of a ser
 
 Everything under \`${labelPrefix}\` that is not listed here, or has a bad value, is a **fault**: it stands in the log within a
 minute and in \`GET /api/services/<name>\`, and any fault under \`${labelPrefix}update.\` stops updates of the
-service (422) until it is mended; a bad \`token\` is nobody's, which its holder sees as 401.
+service (422) until it is mended, likewise for \`clean\`; a bad \`token\` is nobody's, which its holder sees as 401.
 A fault inside one provider's grant makes that grant void, and nothing else. A misspelt action
 (\`udpate\`) or prefix (\`swarm_utils.\`) stops every action.
 
-The labels of \`clean\`, \`backup\` and \`restore\` are known and checked, and do nothing in this version.
+The labels of \`backup\` and \`restore\` are known and checked, and do nothing in this version.
 
 ## Update: switch, plain token, time
 ${labelTable([own.enable, own.token, own.timeout])}
@@ -39,6 +43,7 @@ Prefer the hash: labels can be read by everybody who can read the service.
 ## Update: who may
 \`<provider>\` is \`github-org\`, \`github\` or \`gitlab\`. A grant needs \`repository\` or \`repository-id\`, *and* \`ref\` or \`environment\`; all that it
 names must match, and what the platform did not say never matches. A grant for one provider never satisfies another.
+Each action has grants of its own: the same labels with \`clean\` in place of \`update\` say who may clean the service.
 
 ${labelTable(placeholders([...Object.values(grantLabels('update', 'gitlab')), refProtectedLabel('update')]))}
 
@@ -84,6 +89,40 @@ ones after it. The text is given to the shell in the container as one argument (
 a helper service on the task's node; nothing else interprets it, and whoever can read the service can
 read it: no secrets in it. A failing \`exec-pre\` stops the update, a failing \`exec-post\` makes it
 \`failed\` although the new image runs. A command that overruns its time-out is left by its helper, and ends with its container.
+
+## Clean
+${labelTable([ownClean.enable, ownClean.token, ownClean.timeout, ...Object.values(cleanLabels.exec), cleanLabels.parallel])}
+
+Who may is written as for updates: \`${labelPrefix}clean.<provider>.…\`, \`on\` too. The text runs in every running task's container as a
+hook does. One failure fails the operation, and the others still run. A container that ends before its turn or meanwhile is named and
+fails nothing, unless it was the last. \`enable=true\` without \`exec\` is a fault. Without \`exec.timeout\` it is \`clean.timeout\`, and without
+that the environment's. \`package\` and \`registry_package\` start no clean: they say nothing of a ref.
+
+\`\`\`yaml
+deploy:
+  labels:
+    swarm-utils.clean.enable: 'true'
+    swarm-utils.clean.exec: find /var/cache/app -type f -mtime +7 -delete
+    swarm-utils.clean.token: sha256:…
+\`\`\`
+
+## Nodes
+Labels of a node (\`docker node update --label-add\`) say whether, how and for whom its stopped containers, unused images and build cache are
+removed. They are read as strictly: what is not listed is a fault, which stands in the log and in \`GET /api/nodes\`, and stops the clean of
+that node (422). Nobody but admins and the node's own token can be let in; pipelines prove nothing about nodes.
+
+${labelTable([nodeLabels.enable, nodeLabels.token, ...[container, image, builder].flatMap(part => Object.values(part)), nodeLabels.imageKeep, nodeLabels.exec])}
+
+- **Containers** go when they have run and ended. Those that were created and not started stay, since one may be just about to; so
+  do helpers' until their output was read. Their volumes stay.
+- **Images** stay as long as a container of the node has them, a service names them by digest or tag (as it is, and as a rollback would make it,
+  without tasks too), they are the helpers' image, or a pattern of \`image.keep\` names them. An image that has lost its tag may have had
+  that of a pattern, so its repository is enough. The rest is removed by id and without force: what the Engine says is in use stays.
+- **Build cache** that nothing uses goes, as by \`docker builder prune\`.
+- \`min-age\` counts from the creation of a container, the build of an image (not its pull), the last use of build cache.
+  On nodes that **build** images give \`image.min-age\` the time that it takes until they are pushed.
+- \`clean.exec\` has no safe meaning on a node: there is no container of the node's own to run in, so it would be a shell with the
+  node's Docker socket. It is known, and always a fault.
 `;
 }
 

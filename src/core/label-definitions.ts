@@ -111,11 +111,18 @@ export function refProtectedLabel(action: ActionName) {
   );
 }
 
-/** An `exec` label with its shell and time-out. */
-export function execLabels(prefix: string) {
+/**
+ * An `exec` label with its shell and time-out.
+ * @param defaultShell as the reference says it
+ */
+export function execLabels(prefix: string, defaultShell = '`/bin/sh`') {
   return {
     script: define(`${prefix}`, textValue, "Run by the shell in every running task's container."),
-    shell: define(`${prefix}.shell`, textValue, 'Shell of the container that runs it. Default `/bin/sh`.'),
+    shell: define(
+      `${prefix}.shell`,
+      textValue,
+      `Shell of the container that runs it. Default: ${defaultShell}.`,
+    ),
     timeout: define(`${prefix}.timeout`, durationMsValue, 'Time for it in one container.'),
   };
 }
@@ -144,7 +151,7 @@ export const updateLabels = {
 };
 
 export const cleanLabels = {
-  exec: execLabels('clean.exec'),
+  exec: execLabels('clean.exec', 'the environment'),
   parallel: define(
     'clean.exec.parallel',
     booleanValue,

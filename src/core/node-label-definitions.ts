@@ -18,10 +18,10 @@ const nameByPart: Readonly<Record<NodePart, string>> = {
   builder: 'build cache',
 };
 
-const ageByPart: Readonly<Record<NodePart, string>> = {
-  container: 'Containers that were created',
-  image: 'Images that were built',
-  builder: 'Build cache that was used',
+const keptByPart: Readonly<Record<NodePart, string>> = {
+  container: 'Containers that were created less than this ago stay.',
+  image: 'Images that were built less than this ago stay.',
+  builder: 'Build cache that was used less than this ago stays.',
 };
 
 /**
@@ -40,18 +40,14 @@ function partLabels(part: NodePart) {
     enable: define(
       `clean.${part}.enable`,
       booleanValue,
-      `Whether ${nameByPart[part]} are removed. Default \`true\`.`,
+      `Whether to remove ${nameByPart[part]}. Default \`true\`.`,
     ),
     timeout: define(
       `clean.${part}.timeout`,
       durationMsValue,
       `Time for each command about ${nameByPart[part]}. Default: the environment.`,
     ),
-    minAge: define(
-      `clean.${part}.min-age`,
-      ageMsValue,
-      `${ageByPart[part]} less than this ago stay. Default: the environment.`,
-    ),
+    minAge: define(`clean.${part}.min-age`, ageMsValue, `${keptByPart[part]} Default: the environment.`),
   };
 }
 
@@ -59,7 +55,7 @@ function partLabels(part: NodePart) {
 export const nodeLabels = {
   enable: define('clean.enable', booleanValue, 'Whether this node is cleaned. Default `true`.'),
   token: defineSecret('clean.token', tokenValue, 'Plain token that may clean this node.'),
-  exec: define('clean.exec', refusedValue, 'Known, and always a fault.'),
+  exec: defineSecret('clean.exec', refusedValue, 'Known, and always a fault.'),
   parts: { container: partLabels('container'), image: partLabels('image'), builder: partLabels('builder') },
   imageKeep: define(
     'clean.image.keep',

@@ -6,6 +6,7 @@ import { githubClaims, gitlabClaims } from '../fixtures/claims.ts';
 import { acmeShop, githubRelease } from '../fixtures/github-payloads.ts';
 import { signGithubWebhook } from '../fixtures/webhooks.ts';
 import type { Lab } from '../lab/lab.ts';
+import { nodeIsCleaned, serviceIsCleaned } from './clean-scenes.ts';
 import type { Narrator } from './narrator.ts';
 
 /** The stage: who plays, and where. */
@@ -62,6 +63,8 @@ export async function play(stage: Stage): Promise<void> {
   await foreignImageIsRefused(stage);
   await replayIsRefused(stage);
   await brokenImageIsRolledBack(stage);
+  await serviceIsCleaned(stage);
+  await nodeIsCleaned(stage);
 }
 
 async function webhookDeploys(stage: Stage): Promise<void> {

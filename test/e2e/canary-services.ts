@@ -48,6 +48,9 @@ export async function createCanaryServices(
   const hook = (text: string) => ({
     'swarm-utils.update.exec-pre': text,
     'swarm-utils.update.exec-post': text,
+    'swarm-utils.clean.enable': 'true',
+    'swarm-utils.clean.exec': text,
+    'swarm-utils.clean.token': labelSecrets['swarm-utils.clean.token'],
   });
   const pushed = { ref: 'refs/heads/main', on: 'push' };
   // Whatever version it is, the first one works and the others print and crash.

@@ -6,6 +6,7 @@ import { githubPush } from '../fixtures/github-payloads.ts';
 import { gitlabJob, gitlabPush } from '../fixtures/gitlab-payloads.ts';
 import { signGithubWebhook, signGitlabWebhook, tokenGitlabWebhook } from '../fixtures/webhooks.ts';
 import type { Answer } from './api-client.ts';
+import { misspeltOnNode, nodeSecrets, runCanaryCleans } from './canary-cleans.ts';
 import { createCanaryServices, labelSecrets, misspelt } from './canary-services.ts';
 import { canarySecrets, serviceName } from './deployment.ts';
 import { type HelperSightings, watchHelpers } from './helper-watch.ts';
@@ -44,6 +45,8 @@ describe('no secret is shown by anything', { timeout: 300_000 }, () => {
       otherAuthPassword,
       ...labelSecrets,
       ...misspelt,
+      ...misspeltOnNode,
+      nodeToken: nodeSecrets['swarm-utils.clean.token'],
       registryPassword: lab.privateRegistry.password,
       webhookSecret: deployment.webhookSecret('github', 'mona/shop'),
       projectToken: deployment.webhookSecret('gitlab', 'team/shop'),
@@ -112,6 +115,20 @@ describe('no secret is shown by anything', { timeout: 300_000 }, () => {
     // What was printed is there, without the secrets.
     for (const name of ['hooks', 'hook-fails', 'crashes']) {
       const answer = answers.find(({ body }) => body.target?.name === name);
+      assert.match(answer?.text ?? '', /"leak: \[redacted\]( \[redacted\])+"/, name);
+    }
+  });
+
+  test('every kind of clean runs, well and badly, and its helpers are watched', async () => {
+    const seen = await runCanaryCleans(stage, keep);
+    assert.ok(seen.services.length >= 10, `${seen.services.length} helpers`);
+    sightings = {
+      services: [...sightings.services, ...seen.services],
+      tasks: [...sightings.tasks, ...seen.tasks],
+      containers: [...sightings.containers, ...seen.containers],
+    };
+    for (const name of ['hooks', 'hook-fails']) {
+      const answer = answers.findLast(({ body }) => body?.action === 'clean' && body.target?.name === name);
       assert.match(answer?.text ?? '', /"leak: \[redacted\]( \[redacted\])+"/, name);
     }
   });
@@ -243,7 +260,7 @@ describe('no secret is shown by anything', { timeout: 300_000 }, () => {
     ]) {
       assert.match(log, new RegExp(`"event":"${event}"`));
     }
-    for (const label of Object.keys(misspelt)) {
+    for (const label of [...Object.keys(misspelt), ...Object.keys(misspeltOnNode)]) {
       assert.ok(log.includes(`"label":"${label}","value":"[redacted]"`), label);
     }
     for (const line of log.split('\n')) {

@@ -37,7 +37,7 @@ export async function watchHelpers(lab: Lab, work: () => Promise<unknown>): Prom
   const lookAtContainers = async (node: Lab['nodes'][number]) => {
     const docker = node.engine();
     for (const { Id, Labels } of await docker.listContainers({ all: true })) {
-      if (Labels['com.docker.swarm.service.name']?.startsWith('swarm-utils-exec-')) {
+      if (/^swarm-utils-(?:exec|clean)-/.test(Labels['com.docker.swarm.service.name'] ?? '')) {
         const container = await docker
           .getContainer(Id)
           .inspect()
