@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface EngineApi {
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body: unknown): Promise<T>;
+  delete(path: string): Promise<void>;
 }
 
 /** Of a service, what a rollout needs. */
@@ -29,7 +30,7 @@ export interface TaskJson {
 export function connectEngine(socketPath: string): EngineApi {
   const agent = new Agent({ keepAlive: true });
 
-  function send<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
+  function send<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const text = body === undefined ? undefined : JSON.stringify(body);
     const headers = text === undefined ? {} : { 'content-type': 'application/json' };
@@ -51,7 +52,11 @@ export function connectEngine(socketPath: string): EngineApi {
     return promise;
   }
 
-  return { get: path => send('GET', path), post: (path, body) => send('POST', path, body) };
+  return {
+    get: path => send('GET', path),
+    post: (path, body) => send('POST', path, body),
+    delete: path => send('DELETE', path),
+  };
 }
 
 export function tasksOf(engine: EngineApi, serviceId: string): Promise<readonly TaskJson[]> {
@@ -111,4 +116,46 @@ export async function rollOutByApi(
     }
     await sleep(POLL_MS);
   }
+}
+
+/**
+ * Runs a command once on every node: a global service with the nodes' Docker sockets, and looks at its tasks every 20 ms
+ * until all are complete; then it is removed.
+ * @param run.tasks on how many nodes
+ */
+export async function runEverywhere(
+  engine: EngineApi,
+  run: {
+    readonly name: string;
+    readonly image: string;
+    readonly command: readonly string[];
+    readonly tasks: number;
+  },
+): Promise<void> {
+  const socket = '/var/run/docker.sock';
+  const { ID: id } = await engine.post<{ ID: string }>('/services/create', {
+    Name: run.name,
+    Mode: { Global: {} },
+    TaskTemplate: {
+      ContainerSpec: {
+        Image: run.image,
+        Command: run.command,
+        Mounts: [{ Type: 'bind', Source: socket, Target: socket, ReadOnly: true }],
+      },
+      RestartPolicy: { Condition: 'none', MaxAttempts: 0 },
+      LogDriver: { Name: 'json-file' },
+    },
+  });
+  for (;;) {
+    const states = (await tasksOf(engine, id)).map(({ Status }) => Status.State);
+    const bad = states.find(state => ['failed', 'rejected', 'shutdown', 'orphaned'].includes(state));
+    if (bad !== undefined) {
+      throw new Error(`${run.name}: a task is ${bad}`);
+    }
+    if (states.length === run.tasks && states.every(state => state === 'complete')) {
+      break;
+    }
+    await sleep(POLL_MS);
+  }
+  await engine.delete(`/services/${id}`);
 }

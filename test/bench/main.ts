@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { LabError } from '../lab/lab-error.ts';
 import { requirePrivileges } from '../lab/privileges.ts';
 import { type Benchmark, type Counts, openBench } from './bench.ts';
+import { cleanBenchmark } from './clean.ts';
 import { idleBenchmark } from './idle.ts';
 import { describeMachine } from './report.ts';
 import { updateBenchmark } from './update.ts';
@@ -9,6 +10,7 @@ import { webhookBenchmark } from './webhook.ts';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   update: updateBenchmark,
+  clean: cleanBenchmark,
   webhook: webhookBenchmark,
   idle: idleBenchmark,
 };

@@ -1,0 +1,190 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  listContainerImages,
+  listImages,
+  listStoppedContainers,
+  measureDisk,
+} from '../../src/core/node-listing.ts';
+import type { Lab } from '../lab/lab.ts';
+import type { LabNode } from '../lab/lab-node.ts';
+import { type Bench, type Benchmark, startBenchLab } from './bench.ts';
+import { adminToken, buildBundle, startSwarmUtils } from './bundle.ts';
+import { connectEngine, type EngineApi, runEverywhere } from './engine-api.ts';
+import { cells, describeTarget, formatTable, ratio, seconds } from './report.ts';
+import { waitUntilReady } from './server-process.ts';
+import { pairRatios, summarize } from './statistics.ts';
+
+const NODES = 10;
+const TARGET = 1.5;
+const container = 'left-over';
+
+/** Somebody who cleans all nodes and knows when it is done. */
+interface Contender {
+  readonly name: string;
+  clean(): Promise<void>;
+}
+
+/** Time to clean all nodes of a lab, against bare global services that run the same commands. */
+export const cleanBenchmark: Benchmark = {
+  summary: `time to clean ${NODES} nodes, against bare global services with the same commands`,
+  defaults: { rounds: 5 },
+  async run(bench, { rounds }) {
+    const bundle = await buildBundle(bench);
+    const lab = await startBenchLab(bench, NODES);
+    const { socketPath } = lab.manager;
+    const { dockerCli } = lab.images;
+    await inAll(lab, node => docker(node, 'pull', '--quiet', dockerCli));
+    const env = { SWARM_UTILS_DOCKER_CLI_IMAGE_NAME: dockerCli };
+    const server = await startSwarmUtils(bench, bundle, { name: 'swarm-utils', socketPath, env });
+    await waitUntilReady(server, '/readyz');
+    const engine = connectEngine(socketPath);
+    const contenders = createContenders(lab, engine, server.port);
+    return report(await measure(bench, lab, contenders, rounds), contenders, rounds);
+  },
+};
+
+function createContenders(lab: Lab, engine: EngineApi, port: number): readonly Contender[] {
+  const { dockerCli } = lab.images;
+  const commands = commandsFor(lab);
+  const everywhere = (name: string, command: readonly string[]) =>
+    runEverywhere(engine, { name: `bench-${name}`, image: dockerCli, command, tasks: NODES });
+  return [
+    {
+      name: 'swarm-utils, ten calls at once',
+      async clean() {
+        await Promise.all(lab.nodes.map(({ name }) => requestClean(port, name)));
+      },
+    },
+    {
+      name: 'a global service per command',
+      async clean() {
+        for (const [index, together] of commands.entries()) {
+          await Promise.all(together.map((command, place) => everywhere(`${index}-${place}`, command)));
+        }
+      },
+    },
+    {
+      name: 'one global service, all commands in a shell',
+      async clean() {
+        const script = commands.flat().map(command => command.map(quote).join(' '));
+        await everywhere('all', ['sh', '-c', script.join(' && ')]);
+      },
+    },
+  ];
+}
+
+/** What swarm-utils runs on a node that has just this to remove, in its order; what is together in one is at the same time. */
+function commandsFor({ images }: Lab): readonly (readonly (readonly string[])[])[] {
+  return [
+    [listStoppedContainers],
+    [['docker', 'container', 'rm', '--', container]],
+    [listImages, listContainerImages],
+    [measureDisk],
+    [['docker', 'image', 'rm', '--', images.app.slow]],
+    [measureDisk],
+    [['docker', 'builder', 'prune', '--force']],
+  ];
+}
+
+/** None of them has a quote in it. */
+function quote(argument: string): string {
+  return `'${argument}'`;
+}
+
+async function requestClean(port: number, nodeName: string): Promise<void> {
+  const response = await fetch(`http://127.0.0.1:${port}/api/clean/node`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ nodeName }),
+  });
+  const answer = await response.text();
+  const steps =
+    (JSON.parse(answer) as { steps?: readonly { removal?: { removedCount: number } }[] }).steps ?? [];
+  if (
+    response.status !== 200 ||
+    steps[0]?.removal?.removedCount !== 1 ||
+    steps[1]?.removal?.removedCount !== 1
+  ) {
+    throw new Error(`swarm-utils answered ${response.status}: ${answer}`);
+  }
+}
+
+/** Every node has one stopped container and one unused image. */
+async function litter({ images }: Lab, node: LabNode): Promise<void> {
+  await docker(node, 'pull', '--quiet', images.app.slow);
+  await docker(node, 'run', '--name', container, images.dockerCli, 'sh', '-c', 'true');
+}
+
+async function assertClean({ images }: Lab, node: LabNode): Promise<void> {
+  const left = `${await docker(node, 'ps', '--all', '--format', '{{.Names}}')} ${await docker(node, 'images', '--quiet', images.app.slow)}`;
+  if (left.includes(container) || left.trim() !== '') {
+    throw new Error(`${node.name} is not clean: ${left}`);
+  }
+}
+
+async function measure(
+  { tell }: Bench,
+  lab: Lab,
+  contenders: readonly Contender[],
+  rounds: number,
+): Promise<ReadonlyMap<Contender, readonly number[]>> {
+  const times = new Map(contenders.map(contender => [contender, [] as number[]]));
+  for (let round = 0; round < rounds; round++) {
+    // Who begins changes, so that nobody always comes after the same one.
+    const shift = round % contenders.length;
+    for (const contender of [...contenders.slice(shift), ...contenders.slice(0, shift)]) {
+      await inAll(lab, node => litter(lab, node));
+      await sleep(500);
+      const start = performance.now();
+      await contender.clean();
+      times.get(contender)?.push(performance.now() - start);
+      await sleep(1000);
+      await inAll(lab, node => assertClean(lab, node));
+    }
+    const line = contenders.map(({ name }, index) => {
+      const own = contenders[index];
+      return `${name} ${seconds((own && times.get(own)?.at(-1)) ?? 0)}`;
+    });
+    tell(`round ${round + 1} of ${rounds}: ${line.join(', ')}`);
+  }
+  return times;
+}
+
+function report(
+  times: ReadonlyMap<Contender, readonly number[]>,
+  contenders: readonly Contender[],
+  rounds: number,
+): boolean {
+  const [ours, floor] = contenders;
+  const timesOf = (contender: Contender | undefined) => (contender && times.get(contender)) ?? [];
+  const ratios = (contender: Contender | undefined) =>
+    summarize(pairRatios(timesOf(contender), timesOf(floor)));
+  const rows = contenders.map(contender => [
+    contender.name,
+    ...cells(summarize(timesOf(contender)), seconds),
+    ...cells(ratios(contender), ratio),
+  ]);
+  console.log(
+    `\nUntil all ${NODES} nodes are clean, ${rounds} rounds in turn; a stopped container and an unused image on each.`,
+  );
+  console.log('Ratio: to a global service per command in the same round.\n');
+  console.log(formatTable(['', 'min', 'median', 'max', 'ratio min', 'median', 'max'], rows));
+  const { median } = ratios(ours);
+  const isMet = median <= TARGET;
+  console.log(
+    `\n${describeTarget(`median ratio of swarm-utils ${ratio(median)}, target ≤ ${ratio(TARGET)}`, isMet)}`,
+  );
+  return isMet;
+}
+
+async function inAll(lab: Lab, work: (node: LabNode) => Promise<unknown>): Promise<void> {
+  await Promise.all(lab.nodes.map(work));
+}
+
+async function docker(node: LabNode, ...args: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await node.docker(args);
+  if (exitCode !== 0) {
+    throw new Error(`docker ${args.join(' ')} on ${node.name} ended with ${exitCode}: ${stderr}`);
+  }
+  return stdout;
+}
