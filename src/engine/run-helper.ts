@@ -1,6 +1,7 @@
 import { OperationError } from '../core/errors.ts';
 import type { HelperReport, HelperService } from '../core/helper.ts';
 import { helperLabel } from '../core/label-reader.ts';
+import { showable } from '../core/outside-text.ts';
 import type { RegistryCredentials } from '../core/registry-credentials.ts';
 import { after, type Clock, poll } from './clock.ts';
 import { insist } from './insist.ts';
@@ -128,7 +129,7 @@ async function readData(world: HelperWorld, helper: HelperService, ended: Task):
   try {
     const output = await swarm.taskOutput(ended.id);
     const [task] = await reportTasks(swarm, [ended], 0, redact);
-    const logs = output.stderr.slice(-LOG_LINES).map(redact);
+    const logs = output.stderr.slice(-LOG_LINES).map(line => showable(line, redact));
     const report = { name: helper.name, tasks: task === undefined ? [] : [{ ...task, logs }] };
     return ended.state === 'complete'
       ? { status: 'succeeded', report, output }

@@ -66,10 +66,11 @@ export function sendOperation(response: Response, operation: Operation, retryAft
   sendJson(response, status, operation);
 }
 
-/** An operation as lists show it: what its tasks printed would make them large. */
+/** An operation as lists show it: what its tasks printed, and all that was removed, would make them large. */
 export function withoutLogs(operation: Operation): object {
-  const steps = operation.steps.map(({ helper, tasks, ...step }) => ({
+  const steps = operation.steps.map(({ helper, tasks, removal, ...step }) => ({
     ...step,
+    ...(removal !== undefined && { removal: { ...removal, removed: [], refused: [] } }),
     ...(helper !== undefined && { helper: { ...helper, tasks: helper.tasks.map(withoutLines) } }),
     ...(tasks !== undefined && { tasks: tasks.map(withoutLines) }),
   }));

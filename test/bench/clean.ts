@@ -82,7 +82,7 @@ function commandsFor({ images }: Lab): readonly (readonly (readonly string[])[])
     [measureDisk],
     [['docker', 'image', 'rm', '--', images.app.slow]],
     [measureDisk],
-    [['docker', 'builder', 'prune', '--force']],
+    [['env', 'DOCKER_BUILDKIT=0', 'docker', 'builder', 'prune', '--force']],
   ];
 }
 

@@ -12,6 +12,7 @@ import {
   type NodeScript,
   scriptNode,
   stoppedRow,
+  wordsOf,
 } from './node-commands.ts';
 import { createRecorder, createWorld, secret, type TestWorld } from './world.ts';
 
@@ -30,7 +31,7 @@ function setUp(script: NodeScript = {}, labels: Readonly<Record<string, string>>
   const world = createWorld();
   const node = world.swarm.addNode({ id: 'node-7', hostname: 'worker-7', labels });
   const helpers = scriptNode(world, { ...obedient, ...script });
-  const commands = () => helpers.map(({ command }) => command.slice(1, 4).join(' '));
+  const commands = () => helpers.map(helper => wordsOf(helper).slice(0, 3).join(' '));
   return { world, node, helpers, commands };
 }
 
@@ -112,7 +113,7 @@ suite('the clean of a node', () => {
         helper.mounts.map(({ source }) => source),
         ['/var/run/docker.sock'],
       );
-      assert.equal(helper.command[0], 'docker');
+      assert.ok(helper.command[0] === 'docker' || helper.command[2] === 'docker');
     }
     assert.equal((await world.swarm.listServices('swarm-utils.helper')).length, 0);
   });
@@ -210,7 +211,16 @@ suite('the clean of a node', () => {
       helpers.map(({ timeoutMs }) => timeoutMs),
       [5, 5, 60_000],
     );
-    assert.deepEqual(helpers[2]?.command, ['docker', 'builder', 'prune', '--force', '--filter', 'until=91s']);
+    assert.deepEqual(helpers[2]?.command, [
+      'env',
+      'DOCKER_BUILDKIT=0',
+      'docker',
+      'builder',
+      'prune',
+      '--force',
+      '--filter',
+      'until=91s',
+    ]);
     assert.match(step('containers')?.message ?? '', /Kept 1: 1 too young\./);
   });
 

@@ -52,7 +52,7 @@ export function scriptNode({ swarm }: TestWorld, script: NodeScript): readonly H
   const helpers: HelperService[] = [];
   swarm.onHelper((service, _, helper) => {
     helpers.push(helper);
-    const text = helper.command.slice(1).join(' ');
+    const text = wordsOf(helper).join(' ');
     const key = Object.keys(script).find(start => text.startsWith(start));
     const entry = key === undefined ? {} : script[key];
     const {
@@ -71,6 +71,11 @@ export function scriptNode({ swarm }: TestWorld, script: NodeScript): readonly H
     swarm.setOutput(task.id, { stdout, stderr });
   });
   return helpers;
+}
+
+/** The command of a helper, from the word after `docker` on. */
+export function wordsOf({ command }: HelperService): readonly string[] {
+  return command.slice(command.indexOf('docker') + 1);
 }
 
 /** An admin's clean of a node, decided. */

@@ -23,9 +23,14 @@ export const cleanBuildCache: StepExecutor<NodeWork & { kind: 'clean-build-cache
     return concludeRemoval(removal, `build cache: ${isDryRun ? 'at most ' : ''}${size}.`);
   });
 
+/**
+ * With BuildKit "disabled" the CLI itself asks the Engine. Else it leaves that to buildx where the image has it, which
+ * wants to write its configuration, and a helper's root can't be written.
+ * @see github.com/docker/cli, cmd/docker/builder.go (processBuilder)
+ */
 function pruneCommand(minAgeMs: number): readonly string[] {
   const age = minAgeMs === 0 ? [] : ['--filter', `until=${Math.ceil(minAgeMs / 1000)}s`];
-  return ['docker', 'builder', 'prune', '--force', ...age];
+  return ['env', 'DOCKER_BUILDKIT=0', 'docker', 'builder', 'prune', '--force', ...age];
 }
 
 /** The CLI says `Total reclaimed space: 1.2GB`, buildx, which takes the command's place, `Total:	1.2GB`. */
