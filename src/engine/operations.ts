@@ -4,6 +4,7 @@ import { boundOutput } from '../core/bound-output.ts';
 import { RequestError } from '../core/errors.ts';
 import { isFinished, type Operation, summarizeCaller } from '../core/operation.ts';
 import type { StepReport } from '../core/step.ts';
+import type { Gate } from './gate.ts';
 import { createLock, LockTimeout } from './lock.ts';
 import { type OperationEnd, runOperation } from './run-operation.ts';
 import type { EngineWorld } from './steps/step-executor.ts';
@@ -24,6 +25,7 @@ export interface Operations {
    * @param options.isPatient for callers that nobody repeats, such as webhooks: wait for the target's lock as long as
    *   those before take, instead of the lock time-out; be one with a patient operation that waits for the same lock with
    *   the same parameters; and, behind another operation, wait half a second at least for others to be one with
+   * @param options.gate how many of those that are given the same one run at the same time
    * @throws RequestError `stopping`; `overloaded` where too many wait already
    */
   start(labelToken: LabelToken, options?: StartOptions): Operation;
@@ -51,6 +53,8 @@ export interface Operations {
 
 export interface StartOptions {
   readonly isPatient?: boolean;
+  /** Waited for before the lock, so that who waits here holds up nobody else's work on the target. */
+  readonly gate?: Gate;
 }
 
 export interface OperationsOptions {
@@ -71,6 +75,7 @@ interface Running {
   operation: Operation;
   readonly content: LabelTokenContent;
   readonly isPatient: boolean;
+  readonly gate: Gate | undefined;
   /** There was another one for its target when it came. */
   readonly isBehind: boolean;
   readonly listeners: Set<(event: OperationEvent) => void>;
@@ -103,7 +108,8 @@ export function createOperations({
       save(record.operation);
       return runOperation(world, record.content, listenTo(record));
     };
-    const end = await lock.run(record.operation.target.id, lockTimeoutMs, work).catch((error: unknown) => {
+    const locked = () => lock.run(record.operation.target.id, lockTimeoutMs, work);
+    const end = await (record.gate?.pass(locked) ?? locked()).catch((error: unknown) => {
       if (error instanceof LockTimeout) {
         return busy(world.settings.timeouts.lockMs);
       }
@@ -185,7 +191,7 @@ export function createOperations({
     );
   };
 
-  const begin = (content: LabelTokenContent, isPatient: boolean): Operation => {
+  const begin = (content: LabelTokenContent, { isPatient = false, gate }: StartOptions): Operation => {
     const same = sameAs(content, isPatient);
     if (same !== undefined) {
       return same;
@@ -203,7 +209,7 @@ export function createOperations({
     history.save(operation);
     const done = Promise.withResolvers<void>();
     const isBehind = [...running.values()].some(other => other.operation.target.id === id);
-    const record: Running = { operation, content, isPatient, isBehind, listeners: new Set(), done };
+    const record: Running = { operation, content, isPatient, gate, isBehind, listeners: new Set(), done };
     running.set(operation.id, record);
     if (isPatient) {
       waiting.set(parametersOf(content), record);
@@ -212,14 +218,14 @@ export function createOperations({
     return operation;
   };
 
-  const startAll: Operations['startAll'] = (labelTokens, { isPatient = false } = {}) => {
+  const startAll: Operations['startAll'] = (labelTokens, options = {}) => {
     const contents = labelTokens.map(redeemLabelToken);
     if (isStopping) {
       const message = 'swarm-utils is stopping and begins nothing new. Try again in a moment.';
       throw new RequestError('stopping', message);
     }
-    checkRoomFor(contents, isPatient);
-    return contents.map(content => begin(content, isPatient));
+    checkRoomFor(contents, options.isPatient ?? false);
+    return contents.map(content => begin(content, options));
   };
 
   return {
