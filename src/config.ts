@@ -125,12 +125,40 @@ function group(env: Environment, texts: ReadonlyMap<string, string>): Config {
         },
         keep: env.SWARM_UTILS_CLEAN_NODE_IMAGE_KEEP ?? [],
       },
+      backup: backup(env),
+      backupImages: {
+        offen: env.SWARM_UTILS_BACKUP_OFFEN_IMAGE,
+        restic: env.SWARM_UTILS_BACKUP_RESTIC_IMAGE,
+        rclone: env.SWARM_UTILS_BACKUP_RCLONE_IMAGE,
+      },
     },
     docker: docker(env),
     dataDir: env.SWARM_UTILS_DATA_DIR,
     logLevel: env.SWARM_UTILS_LOG_LEVEL,
     secretValues: [...texts].flatMap(([name, text]) => variables.get(name)?.secretsIn(text) ?? []),
     withoutEffect: [...texts.keys()].filter(name => namesWithoutEffect.has(name)),
+  };
+}
+
+function backup(env: Environment): EngineSettings['backup'] {
+  return {
+    shell: env.SWARM_UTILS_BACKUP_SERVICE_EXEC_SHELL,
+    execTimeoutMs: env.SWARM_UTILS_BACKUP_SERVICE_EXEC_TIMEOUT,
+    stopTimeoutMs: env.SWARM_UTILS_BACKUP_SERVICE_STOP_TIMEOUT,
+    uploadTimeoutMs: env.SWARM_UTILS_BACKUP_SERVICE_VOLUME_LIST_UPLOAD_TIMEOUT,
+    startTimeoutMs: env.SWARM_UTILS_BACKUP_SERVICE_START_TIMEOUT,
+    store: {
+      s3: {
+        url: env.SWARM_UTILS_S3_URL,
+        isHttps: env.SWARM_UTILS_S3_HTTPS,
+        bucket: env.SWARM_UTILS_S3_BUCKET,
+        accessKey: env.SWARM_UTILS_S3_ACCESS_KEY,
+        secretKey: env.SWARM_UTILS_S3_SECRET_KEY,
+        certificateAuthority: env.SWARM_UTILS_S3_CA,
+      },
+      retentionDays: env.SWARM_UTILS_S3_RETENTION_DAYS,
+      resticPassword: env.SWARM_UTILS_RESTIC_PASSWORD,
+    },
   };
 }
 

@@ -9,6 +9,7 @@ import { isFinished, type Operation } from './core/operation.ts';
 import { createRedactor } from './core/redactor.ts';
 import { systemClock } from './engine/clock.ts';
 import { createDockerodeSwarm } from './engine/dockerode.ts';
+import { createJournal } from './engine/journal.ts';
 import { createLabelWatch } from './engine/label-watch.ts';
 import { createOperations } from './engine/operations.ts';
 import { createOwnServiceCheck } from './engine/own-service.ts';
@@ -91,6 +92,8 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
       swarm,
       clock: systemClock,
       settings: config.engine,
+      owner: hostname(),
+      journal: createJournal(swarm, hostname()),
       isOwnService: createOwnServiceCheck(swarm, hostname()),
       redact,
     },

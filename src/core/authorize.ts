@@ -96,7 +96,7 @@ export function authorize(caller: Caller, request: ActionRequest, target: Target
 }
 
 function pair(request: ActionRequest, target: Target): Ask {
-  if (target.kind === 'service' && (request.action === 'update' || request.targetKind === 'service')) {
+  if (target.kind === 'service' && (request.action !== 'clean' || request.targetKind === 'service')) {
     return { targetKind: 'service', request, target };
   }
   if (target.kind === 'node' && request.action === 'clean' && request.targetKind === 'node') {

@@ -11,13 +11,32 @@ export interface HelperService {
   readonly timeoutMs: number;
   /** What it prints is for us to read, as a whole, and not for the report. */
   readonly printsData?: boolean;
+  /** Never a secret: who can inspect services reads it. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Files in the container's memory that hold what nobody may read. */
+  readonly secrets?: readonly HelperSecret[];
+  /** Linux capabilities that it needs, `CAP_…`; it has no others. */
+  readonly capabilities?: readonly string[];
+  /** Host name of its container. Absent: one that Docker makes. */
+  readonly hostname?: string;
 }
 
-export interface HelperMount {
-  readonly type: 'bind' | 'volume';
-  readonly source: string;
-  readonly target: string;
-  readonly isReadOnly: boolean;
+export type HelperMount =
+  | {
+      readonly type: 'bind' | 'volume';
+      readonly source: string;
+      readonly target: string;
+      readonly isReadOnly: boolean;
+    }
+  /** An empty volume of its own on the node's disk, which goes with its container. */
+  | { readonly type: 'scratch'; readonly target: string };
+
+/** Becomes a Docker secret that goes with the helper. */
+export interface HelperSecret {
+  /** Absolute path of the file in the container, which only root can read. */
+  readonly path: string;
+  /** At most 500 KiB. */
+  readonly value: string;
 }
 
 /** What a helper did; part of the HTTP answer. */

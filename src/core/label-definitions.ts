@@ -1,6 +1,8 @@
 import { type ProviderName, providerNames, webhookEvents } from '../../providers/provider.ts';
+import { backupEngines } from './backup.ts';
 import {
   booleanValue,
+  bucketValue,
   daysValue,
   durationMsValue,
   githubRepositoryListValue,
@@ -12,6 +14,7 @@ import {
   oneOf,
   organizationRepositoryListValue,
   refListValue,
+  s3HostValue,
   someOf,
   startedByListValue,
   textValue,
@@ -159,8 +162,8 @@ export const cleanLabels = {
   ),
 };
 
-const backupLabels = {
-  exec: execLabels('backup.exec'),
+export const backupLabels = {
+  exec: execLabels('backup.exec', 'the environment'),
   stop: define('backup.stop', booleanValue, 'Scale the service to 0 while its volumes are uploaded.'),
   stopTimeout: define('backup.stop.timeout', durationMsValue, 'Time for the stop.'),
   startTimeout: define('backup.start.timeout', durationMsValue, 'Time for the start.'),
@@ -170,22 +173,18 @@ const backupLabels = {
     durationMsValue,
     'Time for the upload of a volume.',
   ),
-  s3Url: define('backup.volume-list-upload.s3.url', textValue, 'Host of the S3 server.'),
+  s3Url: define('backup.volume-list-upload.s3.url', s3HostValue, 'Host of the S3 server.'),
   s3Https: define('backup.volume-list-upload.s3.https', booleanValue, 'Whether to use HTTPS.'),
   s3AccessKey: defineSecret('backup.volume-list-upload.s3.access-key', textValue, 'Access key.'),
   s3SecretKey: defineSecret('backup.volume-list-upload.s3.secret-key', textValue, 'Secret key.'),
-  s3Bucket: define('backup.volume-list-upload.s3.bucket', textValue, 'Bucket.'),
+  s3Bucket: define('backup.volume-list-upload.s3.bucket', bucketValue, 'Bucket.'),
   s3RetentionDays: define(
     'backup.volume-list-upload.s3.retention-days',
     daysValue,
     'Days that a backup is kept.',
   ),
-  engine: define(
-    'backup.engine',
-    oneOf(['offen', 'restic']),
-    'Program that makes the backup. Default `offen`.',
-  ),
-  target: define('backup.target', oneOf(['s3', 'local']), 'Where it goes. Default `s3`.'),
+  engine: define('backup.engine', oneOf(backupEngines), 'Program that makes the backup. Default `offen`.'),
+  target: define('backup.target', oneOf(['s3', 'local'] as const), 'Where it goes. Default `s3`.'),
 };
 
 /** Every label that a service may carry, by its key without `swarm-utils.`. */

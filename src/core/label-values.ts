@@ -102,6 +102,18 @@ export const nameListValue: ValueReader<readonly string[]> = {
   read: text => readList(text, item => (/^[A-Za-z0-9][\w.-]*$/.test(item) ? item : undefined)),
 };
 
+/** Without a scheme, as the seed's README writes it: whether it is HTTPS is another label's matter. */
+export const s3HostValue: ValueReader<string> = {
+  expects: '`host` or `host:port`, without `https://` and without a path',
+  read: text => (/^(?:[\w.-]+|\[[0-9A-Fa-f:]+\])(?::[1-9]\d{0,4})?$/.test(text) ? text : undefined),
+};
+
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+export const bucketValue: ValueReader<string> = {
+  expects: 'the name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens',
+  read: text => (/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(text) && !text.includes('..') ? text : undefined),
+};
+
 /** A value out of a fixed set. */
 export function oneOf<T extends string>(choices: readonly T[]): ValueReader<T> {
   return {

@@ -1,7 +1,9 @@
 import { type ProviderName, providerNames, type WebhookEvent } from '../../providers/provider.ts';
+import type { BackupEngine } from './backup.ts';
 import type { ImagePattern } from './image-policy.ts';
 import {
   actionLabels,
+  backupLabels,
   cleanLabels,
   defaultStartedBy,
   type execLabels,
@@ -75,6 +77,30 @@ export interface CleanLabels extends ActionLabels {
   readonly isParallel: boolean;
 }
 
+export interface BackupLabels extends ActionLabels {
+  readonly exec?: ExecLabels;
+  /** Scale to 0 while the volumes are written. */
+  readonly isStopped: boolean;
+  readonly stopTimeoutMs?: number;
+  readonly startTimeoutMs?: number;
+  readonly volumes: readonly string[];
+  /** For one volume. */
+  readonly uploadTimeoutMs?: number;
+  readonly engine: BackupEngine;
+  readonly target: 's3' | 'local';
+  readonly s3: S3Labels;
+}
+
+/** What labels say of the S3 server; the environment says the rest. */
+export interface S3Labels {
+  readonly url?: string;
+  readonly isHttps?: boolean;
+  readonly bucket?: string;
+  readonly accessKey?: string;
+  readonly secretKey?: string;
+  readonly retentionDays?: number;
+}
+
 export interface RegistryLabels {
   /** `true`: a login must be found; `false`: none is sent; absent: one is sent where the environment has it. */
   readonly auth?: boolean;
@@ -87,7 +113,7 @@ export interface RegistryLabels {
 export interface ServiceLabels {
   readonly update: UpdateLabels;
   readonly clean: CleanLabels;
-  readonly backup: ActionLabels;
+  readonly backup: BackupLabels;
   readonly restore: ActionLabels;
   readonly faults: readonly LabelFault[];
 }
@@ -102,6 +128,13 @@ export function parseServiceLabels(raw: RawLabels): ServiceLabels {
   ) as Record<ActionName, Omit<ActionLabels, 'faults'>>;
   const update = { ...actions.update, ...readUpdate(reader) };
   const clean = { ...actions.clean, ...readClean(reader, actions.clean.isEnabled) };
+  const backup = { ...actions.backup, ...readBackup(reader, actions.backup.isEnabled) };
+  if (actions.restore.isEnabled && backup.volumes.length === 0) {
+    reader.fault(
+      actionLabels('restore').enable,
+      `does nothing without ${labelPrefix}${backupLabels.volumes.key}`,
+    );
+  }
   reader.readRest();
   const faults = [...reader.faults, ...unknown];
   const faultsOf = (action: ActionName) =>
@@ -109,7 +142,7 @@ export function parseServiceLabels(raw: RawLabels): ServiceLabels {
   return {
     update: { ...update, faults: faultsOf('update') },
     clean: { ...clean, faults: faultsOf('clean') },
-    backup: { ...actions.backup, faults: faultsOf('backup') },
+    backup: { ...backup, faults: faultsOf('backup') },
     restore: { ...actions.restore, faults: faultsOf('restore') },
     faults,
   };
@@ -190,6 +223,34 @@ function readClean(reader: LabelReader, isEnabled: boolean): Omit<CleanLabels, k
     reader.fault(actionLabels('clean').enable, `does nothing without ${labelPrefix}clean.exec`);
   }
   return { isParallel: reader.read(cleanLabels.parallel) ?? true, ...defined({ exec }) };
+}
+
+function readBackup(reader: LabelReader, isEnabled: boolean): Omit<BackupLabels, keyof ActionLabels> {
+  const labels = backupLabels;
+  if (isEnabled && !reader.has(labels.exec.script) && !reader.has(labels.volumes)) {
+    const message = `does nothing without ${labelPrefix}${labels.volumes.key} or ${labelPrefix}backup.exec`;
+    reader.fault(actionLabels('backup').enable, message);
+  }
+  return {
+    isStopped: reader.read(labels.stop) ?? false,
+    volumes: [...new Set(reader.read(labels.volumes) ?? [])],
+    engine: reader.read(labels.engine) ?? 'offen',
+    target: reader.read(labels.target) ?? 's3',
+    s3: defined({
+      url: reader.read(labels.s3Url),
+      isHttps: reader.read(labels.s3Https),
+      bucket: reader.read(labels.s3Bucket),
+      accessKey: reader.read(labels.s3AccessKey),
+      secretKey: reader.read(labels.s3SecretKey),
+      retentionDays: reader.read(labels.s3RetentionDays),
+    }),
+    ...defined({
+      exec: readExec(reader, labels.exec),
+      stopTimeoutMs: reader.read(labels.stopTimeout),
+      startTimeoutMs: reader.read(labels.startTimeout),
+      uploadTimeoutMs: reader.read(labels.volumesTimeout),
+    }),
+  };
 }
 
 function readExec(reader: LabelReader, definitions: ReturnType<typeof execLabels>): ExecLabels | undefined {

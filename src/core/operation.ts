@@ -31,12 +31,26 @@ export interface CleanNodeRequest {
   readonly isDryRun: boolean;
 }
 
-export type ServiceRequest = UpdateRequest | CleanServiceRequest;
-export type ActionRequest = ServiceRequest | CleanNodeRequest;
+/** Backs the service's volumes up, as its labels say. */
+export interface BackupRequest {
+  readonly action: 'backup';
+}
 
-/** The actions on services that this version does. */
-export const serviceActions = ['update', 'clean'] as const satisfies readonly ActionName[];
-export type ServiceAction = (typeof serviceActions)[number];
+/** Brings volumes of the service back from a backup. */
+export interface RestoreRequest {
+  readonly action: 'restore';
+  /** Only this one; absent: all that the service's labels name. */
+  readonly volume?: string;
+  /** The id of a backup, or the name of one archive or snapshot in it. Absent: the newest that has all volumes. */
+  readonly backup?: string;
+  /** Host name of the node whose volumes are restored. Absent: where the service's data lives. */
+  readonly nodeName?: string;
+  /** Restore into a scratch volume, count what is in it, and remove it: nothing of the service is touched. */
+  readonly isDrill: boolean;
+}
+
+export type ServiceRequest = UpdateRequest | CleanServiceRequest | BackupRequest | RestoreRequest;
+export type ActionRequest = ServiceRequest | CleanNodeRequest;
 
 /** Who asks. Whatever is in here has been verified, plain tokens excepted: labels decide what they are good for. */
 export type Caller =

@@ -1,3 +1,4 @@
+import type { BackupStore, VolumeReport } from './backup.ts';
 import type { HelperReport, TaskReport } from './helper.ts';
 import type { ImagePattern } from './image-policy.ts';
 import type { ImageReference } from './image-reference.ts';
@@ -21,7 +22,40 @@ export type ServiceWork =
       /** A container that ended before its turn or meanwhile is named, and is no failure. */
       readonly passesOverVanished?: boolean;
     }
-  | { readonly kind: 'rollout' };
+  | { readonly kind: 'rollout' }
+  | {
+      /** Finds the nodes that hold the volumes, before anything is touched. */
+      readonly kind: 'locate-volumes';
+      readonly volumes: readonly string[];
+      /** The service will be scaled to 0, so it must be one that can be. */
+      readonly isStopped: boolean;
+    }
+  /** Scales the service to 0 and waits until none of its tasks is left on any node. */
+  | { readonly kind: 'stop' }
+  /** Scales the service to what it had before `stop`; nothing where it was not stopped. */
+  | { readonly kind: 'start' }
+  /** Writes each located volume to the store. */
+  | { readonly kind: 'upload'; readonly store: BackupStore }
+  /** Reads from the store that what `upload` wrote is there, and whole. */
+  | { readonly kind: 'verify-backup'; readonly store: BackupStore }
+  /** Removes from the store what is older than the retention, and never the last good one of a volume. */
+  | { readonly kind: 'forget-backups'; readonly store: BackupStore }
+  | {
+      /** Chooses the archives to restore and the node for each. */
+      readonly kind: 'find-backup';
+      readonly store: BackupStore;
+      readonly volumes: readonly string[];
+      readonly backup?: string;
+      readonly nodeName?: string;
+      /** The service will be scaled to 0, so it must be one that can be. */
+      readonly isStopped: boolean;
+    }
+  /** Unpacks the chosen archives beside the content of their volumes. */
+  | { readonly kind: 'fetch-backup'; readonly store: BackupStore }
+  /** Puts what `fetch-backup` unpacked in the place of the old content, or removes it where not all came whole. */
+  | { readonly kind: 'swap-volumes' }
+  /** Unpacks the chosen archives into scratch volumes, and counts. */
+  | { readonly kind: 'drill-restore'; readonly store: BackupStore };
 
 /** What a step does to a node. */
 export type NodeWork =
@@ -59,6 +93,8 @@ export interface StepReport {
   readonly message?: string;
   readonly helper?: HelperReport;
   readonly removal?: RemovalReport;
+  /** What was written, verified, removed or restored, by volume. */
+  readonly volumes?: readonly VolumeReport[];
   /** Tasks of the target that failed, newest first. */
   readonly tasks?: readonly TaskReport[];
 }

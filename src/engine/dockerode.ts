@@ -2,13 +2,16 @@ import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { formatImageReference, parseImageReference } from '../core/image-reference.ts';
 import type { RegistryCredentials } from '../core/registry-credentials.ts';
-import { messageOf, readEngineError, readRegistryError } from './engine-error.ts';
+import { createKeptThings } from './dockerode-kept.ts';
+import { call, unlessGone } from './engine-call.ts';
+import { messageOf, readRegistryError } from './engine-error.ts';
 import {
   type NodeJson,
   readNode,
   readService,
   readTask,
   type ServiceJson,
+  type ServiceSpecJson,
   type TaskJson,
   writeHelperSpec,
 } from './engine-json.ts';
@@ -46,7 +49,26 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
   const inspectService = (id: string) =>
     call(async () => (await docker.getService(id).inspect({ abortSignal: abortSignal() })) as ServiceJson);
 
+  /** The Engine refuses another version than the newest, so a spec that was read before is of this one too. */
+  const writeService = (
+    serviceId: string,
+    version: number,
+    spec: ServiceSpecJson,
+    authconfig: EngineRequest['authconfig'],
+  ) =>
+    call(() =>
+      dial(docker, {
+        method: 'POST',
+        path: `/services/${serviceId}/update?`,
+        options: { _query: { version }, _body: spec },
+        authconfig,
+        abortSignal: abortSignal(),
+      }),
+    );
+
   return {
+    ...createKeptThings(docker, abortSignal),
+
     async checkManager() {
       const timeoutMs = Math.min(requestTimeoutMs, CHECK_TIMEOUT_MS);
       await call(() => docker.listNodes({ abortSignal: AbortSignal.timeout(timeoutMs) }));
@@ -78,20 +100,23 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
       // Without credentials the swarm keeps those that the spec was last written with, whatever registry they were for.
       const isOtherRegistry = registryOf(template.ContainerSpec?.Image) !== registryOf(change.image);
       const authconfig = credentials === undefined && isOtherRegistry ? {} : writeCredentials(credentials);
-      await call(() =>
-        dial(docker, {
-          method: 'POST',
-          path: `/services/${serviceId}/update?`,
-          // The Engine refuses another version than the newest, so what was read is of this one too.
-          options: { _query: { version: change.version }, _body: changed },
-          authconfig,
-          abortSignal: abortSignal(),
-        }),
-      );
+      await writeService(serviceId, change.version, changed, authconfig);
     },
 
-    async createHelper(helper, credentials) {
-      const request = { _query: {}, _body: writeHelperSpec(helper), abortSignal: abortSignal() };
+    async scaleService(serviceId, { replicas, version }) {
+      const { Spec: spec } = await inspectService(serviceId);
+      if (spec.Mode?.Replicated === undefined) {
+        throw new SwarmError('rejected', 'Only a replicated service can be scaled.');
+      }
+      const changed = { ...spec, Mode: { Replicated: { ...spec.Mode.Replicated, Replicas: replicas } } };
+      await writeService(serviceId, version, changed, undefined);
+      const { Version: written } = await inspectService(serviceId);
+      return written.Index;
+    },
+
+    async createHelper(helper, options) {
+      const { credentials } = options;
+      const request = { _query: {}, _body: writeHelperSpec(helper, options), abortSignal: abortSignal() };
       const created = await call(() =>
         docker.createService(
           writeCredentials(credentials),
@@ -139,6 +164,14 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
         );
       }
       return output;
+    },
+
+    async isTaskRunningIn(containerId) {
+      const filters = JSON.stringify({ 'desired-state': ['running'] });
+      const found = await call(() => docker.listTasks({ filters, abortSignal: abortSignal() }));
+      return (found as unknown as TaskJson[])
+        .map(readTask)
+        .some(task => task.state === 'running' && task.containerId?.startsWith(containerId));
     },
 
     async serviceOfContainer(containerId) {
@@ -239,7 +272,7 @@ interface EngineRequest {
   readonly abortSignal: AbortSignal;
   readonly method?: 'GET' | 'POST';
   readonly options?: object;
-  readonly authconfig?: Docker.AuthConfig | Record<string, never>;
+  readonly authconfig?: Docker.AuthConfig | Record<string, never> | undefined;
   readonly isStream?: boolean;
 }
 
@@ -251,24 +284,4 @@ function dial(docker: Docker, request: EngineRequest): Promise<unknown> {
       error ? reject(error) : resolve(answer),
     );
   });
-}
-
-async function call<T>(request: () => Promise<T>): Promise<T> {
-  try {
-    return await request();
-  } catch (error) {
-    throw readEngineError(error);
-  }
-}
-
-/** @returns undefined for what the swarm does not have */
-async function unlessGone<T>(request: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await request();
-  } catch (error) {
-    if (error instanceof SwarmError && error.code === 'not_found') {
-      return undefined;
-    }
-    throw error;
-  }
 }

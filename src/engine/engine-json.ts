@@ -1,8 +1,10 @@
-import type { HelperService } from '../core/helper.ts';
+import type { HelperMount, HelperService } from '../core/helper.ts';
 import { helperLabel } from '../core/label-reader.ts';
 import {
+  type HelperOptions,
   type Node,
   type Service,
+  type SwarmConfig,
   SwarmError,
   type Task,
   type TaskState,
@@ -33,7 +35,10 @@ export interface ServiceSpecJson {
   readonly Name: string;
   readonly Labels?: Readonly<Record<string, string>> | null;
   readonly TaskTemplate: {
-    readonly ContainerSpec?: { readonly Image: string };
+    readonly ContainerSpec?: {
+      readonly Image: string;
+      readonly Mounts?: readonly { readonly Type: string; readonly Source?: string }[] | null;
+    };
     readonly ForceUpdate?: number;
     readonly LogDriver?: { readonly Name?: string };
   };
@@ -99,6 +104,7 @@ export function readService(json: ServiceJson): Service {
       spec.UpdateConfig?.FailureAction || 'pause',
       'failure action',
     ),
+    volumes: volumesOf(spec),
     updateMonitorMs: (spec.UpdateConfig?.Monitor || DEFAULT_MONITOR_NS) / 1e6,
     createdAt: json.CreatedAt,
     updatedAt: json.UpdatedAt,
@@ -141,27 +147,70 @@ export function readNode(json: NodeJson): Node {
   };
 }
 
+function volumesOf({ TaskTemplate: { ContainerSpec } }: ServiceSpecJson): readonly string[] {
+  const sources = (ContainerSpec?.Mounts ?? []).flatMap(({ Type, Source }) =>
+    Type === 'volume' && Source ? [Source] : [],
+  );
+  return [...new Set(sources)];
+}
+
+export interface SecretJson {
+  readonly ID: string;
+  readonly Spec: { readonly Name: string; readonly Labels?: Readonly<Record<string, string>> | null };
+}
+
+export interface ConfigJson {
+  readonly ID: string;
+  readonly Spec: {
+    readonly Name: string;
+    readonly Labels?: Readonly<Record<string, string>> | null;
+    /** Base64. */
+    readonly Data?: string;
+  };
+}
+
+export function readConfig({ ID, Spec }: ConfigJson): SwarmConfig {
+  return {
+    id: ID,
+    name: Spec.Name,
+    labels: Spec.Labels ?? {},
+    data: Buffer.from(Spec.Data ?? '', 'base64').toString('utf8'),
+  };
+}
+
+/** What a helper gets to end by itself once it is removed. */
+const STOP_GRACE_NS = 3e9;
+/** Read by its owner alone. */
+const SECRET_MODE = 0o400;
+
 /**
- * The spec of a helper: one task, on one node, never restarted, its output kept where the Engine can read it. It needs
- * no capability, for root owns the Engine's socket, and writes nothing but its output.
+ * The spec of a helper: one task, on one node, never restarted, its output kept where the Engine can read it. Root owns
+ * the Engine's socket, so most need no capability, and they write nothing but their output and their mounts.
+ * @throws SwarmError `rejected` for a value that the swarm would take for a template
  */
-export function writeHelperSpec(helper: HelperService): object {
+export function writeHelperSpec(helper: HelperService, { owner, secrets = [] }: HelperOptions): object {
+  const { environment = {}, capabilities = [], hostname } = helper;
+  refuseTemplates([environment, hostname, helper.mounts]);
   return {
     Name: helper.name,
-    Labels: { [helperLabel]: 'true' },
+    Labels: { [helperLabel]: owner },
     Mode: { Replicated: { Replicas: 1 } },
     TaskTemplate: {
       ContainerSpec: {
         Image: helper.image,
         Command: helper.command,
+        Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
         ReadOnly: true,
         CapabilityDrop: ['ALL'],
-        Labels: { [helperLabel]: 'true' },
-        Mounts: helper.mounts.map(mount => ({
-          Type: mount.type,
-          Source: mount.source,
-          Target: mount.target,
-          ReadOnly: mount.isReadOnly,
+        CapabilityAdd: capabilities,
+        StopGracePeriod: STOP_GRACE_NS,
+        ...(hostname !== undefined && { Hostname: hostname }),
+        Labels: { [helperLabel]: owner },
+        Mounts: helper.mounts.map(writeMount),
+        Secrets: secrets.map(({ id, name, path }) => ({
+          SecretID: id,
+          SecretName: name,
+          File: { Name: path, UID: '0', GID: '0', Mode: SECRET_MODE },
         })),
       },
       Placement: { Constraints: [`node.id==${helper.nodeId}`] },
@@ -169,6 +218,21 @@ export function writeHelperSpec(helper: HelperService): object {
       LogDriver: { Name: 'json-file' },
     },
   };
+}
+
+/** The swarm fills in templates here: https://docs.docker.com/reference/cli/docker/service/create/#create-services-using-templates */
+function refuseTemplates(values: readonly unknown[]): void {
+  if (JSON.stringify(values).includes('{{')) {
+    throw new SwarmError('rejected', 'A name holds `{{`, which the swarm would take for a template.');
+  }
+}
+
+function writeMount(mount: HelperMount): object {
+  if (mount.type === 'scratch') {
+    // A volume without a name goes with its container.
+    return { Type: 'volume', Target: mount.target };
+  }
+  return { Type: mount.type, Source: mount.source, Target: mount.target, ReadOnly: mount.isReadOnly };
 }
 
 function readMode(mode: ServiceSpecJson['Mode']): Service['mode'] {

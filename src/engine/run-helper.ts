@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { OperationError } from '../core/errors.ts';
 import type { HelperReport, HelperService } from '../core/helper.ts';
 import { helperLabel } from '../core/label-reader.ts';
@@ -5,7 +6,7 @@ import { showable } from '../core/outside-text.ts';
 import type { RegistryCredentials } from '../core/registry-credentials.ts';
 import { after, type Clock, poll } from './clock.ts';
 import { insist } from './insist.ts';
-import { type Swarm, SwarmError, type Task, type TaskOutput } from './swarm.ts';
+import { type HelperOptions, type Swarm, SwarmError, type Task, type TaskOutput } from './swarm.ts';
 import { byNewest, isPending, isTerminal, reportTasks } from './task-report.ts';
 
 export interface HelperWorld {
@@ -14,6 +15,8 @@ export interface HelperWorld {
   /** From the creation of a helper until it runs, milliseconds. */
   readonly pendingTimeoutMs: number;
   readonly redact: (text: string) => string;
+  /** Who this is; stands in the helper's label. */
+  readonly owner: string;
 }
 
 export interface HelperOutcome {
@@ -27,6 +30,8 @@ export interface HelperOutcome {
 
 const LOG_LINES = 100;
 const STOP_TIMEOUT_MS = 15_000;
+/** A secret's name has at most 64 characters, nine of which are ours. */
+const MAX_HELPER_NAME = 55;
 
 /**
  * Creates a helper service, waits for its task, collects what it printed, and removes it, whatever happened. When this
@@ -39,28 +44,60 @@ export async function runHelper(
   helper: HelperService,
   credentials?: RegistryCredentials,
 ): Promise<HelperOutcome> {
-  const serviceId = await createHelper(world, helper, credentials);
+  const secrets: CreatedSecret[] = [];
   try {
-    return await awaitHelper(world, helper, serviceId);
+    await createSecrets(world, helper, secrets);
+    const { owner } = world;
+    const serviceId = await createHelper(world, helper, {
+      owner,
+      secrets,
+      ...(credentials !== undefined && { credentials }),
+    });
+    try {
+      return await awaitHelper(world, helper, serviceId);
+    } finally {
+      await stopHelper(world, serviceId);
+    }
   } finally {
-    await stopHelper(world, serviceId);
+    for (const { id } of secrets) {
+      await insist(world.clock, () => world.swarm.removeSecret(id));
+    }
+  }
+}
+
+interface CreatedSecret {
+  readonly id: string;
+  readonly name: string;
+  readonly path: string;
+}
+
+/** @param created takes them one by one, so that those that are there are known when the next one fails */
+async function createSecrets(
+  { swarm, owner }: HelperWorld,
+  { name: helper, secrets = [] }: HelperService,
+  created: CreatedSecret[],
+): Promise<void> {
+  for (const { path, value } of secrets) {
+    // Of its own: the swarm refuses to remove one that a leftover helper still has.
+    const name = `${helper.slice(0, MAX_HELPER_NAME)}-${randomBytes(4).toString('hex')}`;
+    created.push({ id: await swarm.createSecret({ name, value, owner }), name, path });
   }
 }
 
 async function createHelper(
   world: HelperWorld,
   helper: HelperService,
-  credentials: RegistryCredentials | undefined,
+  options: HelperOptions,
 ): Promise<string> {
   try {
-    return await world.swarm.createHelper(helper, credentials);
+    return await world.swarm.createHelper(helper, options);
   } catch (error) {
     if (!(error instanceof SwarmError && error.code === 'name_conflict')) {
       throw error;
     }
   }
   await removeLeftover(world, helper.name);
-  return await world.swarm.createHelper(helper, credentials);
+  return await world.swarm.createHelper(helper, options);
 }
 
 /** A helper that is still there was left by a swarm-utils that ended: finished it goes, at work it is let be. */

@@ -46,8 +46,8 @@ export async function runOperation(
 async function prepare(world: EngineWorld, content: LabelTokenContent) {
   const decided = await decideAgain(world, content);
   // What is allowed now is planned, which may be less than what was allowed then.
-  const { timeouts, cleanService, cleanNode } = world.settings;
-  const defaults = { updateTimeoutMs: timeouts.updateMs, cleanService, cleanNode };
+  const { timeouts, cleanService, cleanNode, backup } = world.settings;
+  const defaults = { updateTimeoutMs: timeouts.updateMs, cleanService, cleanNode, backup };
   const steps = planOperation(redeemLabelToken(decided.labelToken), defaults);
   if (decided.targetKind === 'node') {
     const { target, node } = decided;
@@ -58,10 +58,11 @@ async function prepare(world: EngineWorld, content: LabelTokenContent) {
   return { context: { world: withSecretsOf(target, world), target, service, checkStillAllowed }, steps };
 }
 
-/** What the tasks print may hold the password that the service's own labels hold. */
+/** What the tasks print may hold the secrets that the service's own labels hold. */
 function withSecretsOf({ labels }: ServiceTarget, world: EngineWorld): EngineWorld {
-  const { password } = labels.update.registry;
-  const redact = createRedactor(password === undefined ? [] : [password]);
+  const { accessKey, secretKey } = labels.backup.s3;
+  const secrets = [labels.update.registry.password, accessKey, secretKey];
+  const redact = createRedactor(secrets.filter(secret => secret !== undefined));
   return { ...world, redact: text => redact(world.redact(text)) };
 }
 
@@ -87,6 +88,9 @@ export async function runSteps(
       end = { ...end, image: outcome.image };
       listener.image(outcome.image);
     }
+    if (outcome.status === 'skipped') {
+      continue;
+    }
     if (end.status === 'succeeded' || (end.status === 'unchanged' && outcome.status !== 'succeeded')) {
       end = { ...end, ...endOf(context.world, outcome) };
     }
@@ -99,7 +103,7 @@ async function runStep(context: StepContext, step: Step, listener: OperationList
   const begun = { name: step.name, startedAt: startedAt.toISOString() };
   listener.step({ ...begun, status: 'running' });
   const outcome = await executeStep(context, step).catch(error => describeError(error, listener));
-  const { status, message, helper, tasks, removal } = outcome;
+  const { status, message, helper, tasks, removal, volumes } = outcome;
   listener.step({
     ...begun,
     status,
@@ -107,6 +111,7 @@ async function runStep(context: StepContext, step: Step, listener: OperationList
     ...(message !== undefined && { message: showable(message, context.world.redact) }),
     ...(helper !== undefined && { helper }),
     ...(removal !== undefined && { removal: showableRemoval(removal, context.world.redact) }),
+    ...(volumes !== undefined && { volumes }),
     ...(tasks !== undefined && tasks.length > 0 && { tasks }),
   });
   return outcome;
@@ -126,7 +131,8 @@ function showableRemoval(removal: RemovalReport, redact: (text: string) => strin
 function endOf(world: EngineWorld, outcome: StepOutcome): OperationEnd {
   const { status, verdict, error } = outcome;
   return {
-    status: verdict ?? status,
+    // What had nothing to do ends nothing.
+    status: verdict ?? (status === 'skipped' ? 'succeeded' : status),
     ...(error !== undefined && { error: { ...error, message: showable(error.message, world.redact) } }),
   };
 }

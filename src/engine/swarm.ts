@@ -25,6 +25,8 @@ export interface Service {
   /** How long an update watches a new task for a failure, milliseconds. */
   readonly updateMonitorMs: number;
   readonly logDriver?: string;
+  /** Names of the volumes that its tasks mount. */
+  readonly volumes: readonly string[];
   /** ISO 8601. */
   readonly createdAt: string;
   readonly updatedAt: string;
@@ -91,6 +93,22 @@ export interface TaskOutput {
   readonly stderr: readonly string[];
 }
 
+/** A Docker config. */
+export interface SwarmConfig {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly data: string;
+}
+
+export interface HelperOptions {
+  /** Stands in the helper's label, so that a leftover is known for one. */
+  readonly owner: string;
+  /** Docker secrets and the files that they become. */
+  readonly secrets?: readonly { readonly id: string; readonly name: string; readonly path: string }[];
+  readonly credentials?: RegistryCredentials;
+}
+
 export interface Node {
   readonly id: string;
   readonly hostname: string;
@@ -126,11 +144,24 @@ export interface Swarm {
   ): Promise<void>;
 
   /**
-   * Creates the service of a helper.
+   * Reads the service afresh and writes it back with another number of replicas, and nothing else changed; the same number
+   * makes what a rollback would bring back what it is now.
+   * @param change.version of the service that this was decided on: of another one nothing is written
+   * @returns the version that this made
+   * @throws SwarmError `out_of_sequence` when somebody wrote it in between, `not_found`; `rejected` when its mode has no
+   *   replicas
+   */
+  scaleService(
+    serviceId: string,
+    change: { readonly replicas: number; readonly version: number },
+  ): Promise<number>;
+
+  /**
+   * Creates the service of a helper. What of it is secret is not in it: `secrets` are Docker secrets that are there.
    * @returns its id
    * @throws SwarmError `name_conflict`
    */
-  createHelper(helper: HelperService, credentials?: RegistryCredentials): Promise<string>;
+  createHelper(helper: HelperService, options: HelperOptions): Promise<string>;
   /** Removes a service; one that is gone already is no error. */
   removeService(serviceId: string): Promise<void>;
 
@@ -149,6 +180,42 @@ export interface Swarm {
    * @throws SwarmError `logs_unavailable` where that can't be read as a whole
    */
   taskOutput(taskId: string): Promise<TaskOutput>;
+
+  /**
+   * Creates a Docker secret, marked as a helper's.
+   * @returns its id
+   * @throws SwarmError `name_conflict`
+   */
+  createSecret(secret: {
+    readonly name: string;
+    readonly value: string;
+    readonly owner: string;
+  }): Promise<string>;
+  /** The Docker secrets that are marked as helpers'. */
+  listHelperSecrets(): Promise<
+    readonly { readonly id: string; readonly name: string; readonly owner: string }[]
+  >;
+  /** Removes a Docker secret; one that is gone already is no error. */
+  removeSecret(id: string): Promise<void>;
+
+  /**
+   * Creates a Docker config, which the swarm keeps in its Raft store: after this it is safe.
+   * @param config.data at most 1000 KiB
+   * @returns its id
+   * @throws SwarmError `name_conflict`
+   */
+  createConfig(config: {
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly data: string;
+  }): Promise<string>;
+  /** @param label only those that carry it */
+  listConfigs(label: string): Promise<readonly SwarmConfig[]>;
+  /** Removes a Docker config; one that is gone already is no error. */
+  removeConfig(id: string): Promise<void>;
+
+  /** Whether a task of any service runs in a container whose id begins like this. */
+  isTaskRunningIn(containerId: string): Promise<boolean>;
 
   /** The id of the service that a container of this Engine is a task of; undefined when it is none. */
   serviceOfContainer(containerId: string): Promise<string | undefined>;

@@ -1,6 +1,6 @@
 import type { ProviderName } from '../../providers/provider.ts';
 import { labelPrefix } from '../core/label-reader.ts';
-import { type ServiceAction, serviceActions } from '../core/operation.ts';
+import { type ActionName, actionNames } from '../core/operation.ts';
 import type { ServiceTarget } from '../core/target.ts';
 import type { ParsedTargets } from '../engine/parsed-targets.ts';
 import type { Swarm } from '../engine/swarm.ts';
@@ -8,7 +8,7 @@ import { askTogether } from './ask-together.ts';
 
 /** A service that wants webhooks of a provider for an action. */
 export interface WebhookTarget {
-  readonly action: ServiceAction;
+  readonly action: ActionName;
   readonly target: ServiceTarget;
 }
 
@@ -23,7 +23,7 @@ export function createWebhookTargets(
   const lists = new Map<string, () => Promise<readonly WebhookTarget[]>>();
 
   async function listTargets(
-    action: ServiceAction,
+    action: ActionName,
     provider: ProviderName,
   ): Promise<readonly WebhookTarget[]> {
     const services = await swarm.listServices(`${labelPrefix}${action}.${provider}.on`);
@@ -34,7 +34,7 @@ export function createWebhookTargets(
     let list = lists.get(provider);
     if (list === undefined) {
       list = askTogether(async () =>
-        (await Promise.all(serviceActions.map(action => listTargets(action, provider)))).flat(),
+        (await Promise.all(actionNames.map(action => listTargets(action, provider)))).flat(),
       );
       lists.set(provider, list);
     }

@@ -5,6 +5,7 @@ import { parseImagePattern } from '../../src/core/image-policy.ts';
 import type { ActionRequest, Caller, CleanNodeRequest } from '../../src/core/operation.ts';
 import { type PlanDefaults, planOperation } from '../../src/core/plan/index.ts';
 import { nodeTarget, serviceTarget, type Target } from '../../src/core/target.ts';
+import { backupDefaults } from './backup-defaults.ts';
 import { cleanNodeDefaults, cleanServiceDefaults } from './clean-defaults.ts';
 import { deliveryCaller, shopIdentity, tokenCaller, updateTo, workload } from './examples.ts';
 
@@ -15,6 +16,7 @@ const defaults: PlanDefaults = {
   updateTimeoutMs: 1,
   cleanService: cleanServiceDefaults,
   cleanNode: cleanNodeDefaults,
+  backup: backupDefaults,
 };
 
 type Labels = Readonly<Record<string, string>>;

@@ -4,6 +4,7 @@ import { authorize, redeemLabelToken } from '../../src/core/authorize.ts';
 import { isFinished, type Operation, summarizeCaller } from '../../src/core/operation.ts';
 import { planOperation } from '../../src/core/plan/index.ts';
 import type { Step } from '../../src/core/step.ts';
+import { backupDefaults } from './backup-defaults.ts';
 import { cleanNodeDefaults, cleanServiceDefaults } from './clean-defaults.ts';
 import {
   deliveryCaller,
@@ -25,6 +26,7 @@ function plan(labels: Labels = {}, request = updateTo('ghcr.io/acme/shop:v2')): 
     updateTimeoutMs: 60_000,
     cleanService: cleanServiceDefaults,
     cleanNode: cleanNodeDefaults,
+    backup: backupDefaults,
   });
 }
 

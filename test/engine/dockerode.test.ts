@@ -106,6 +106,32 @@ suite('the write of a service', () => {
   });
 });
 
+suite('the scale of a service', () => {
+  test('changes the replicas and nothing else, and keeps the login that the swarm has', async context => {
+    const { swarm, written } = await startEngine(context);
+    assert.equal(await swarm.scaleService('abc', { replicas: 0, version: 7 }), 7);
+    assert.match(written[0]?.path ?? '', /\/services\/abc\/update\?version=7$/);
+    assert.deepEqual(written[0]?.body, { ...spec, Mode: { Replicated: { Replicas: 0 } } });
+    assert.equal(written[0]?.auth, undefined);
+  });
+});
+
+suite('what the swarm keeps', () => {
+  test('has its content in the body, and never in the URL, which logs show', async context => {
+    const { swarm, written } = await startEngine(context);
+    await swarm.createSecret({ name: 'key', value: 'canary', owner: 'me' });
+    await swarm.createConfig({ name: 'entry', labels: { a: 'b' }, data: '{}' });
+    const base64 = (text: string) => Buffer.from(text).toString('base64');
+    assert.deepEqual(
+      written.map(({ path, body }) => [path.replace(/^.*\/(?=secrets|configs)/, ''), body]),
+      [
+        ['secrets/create?', { Name: 'key', Labels: { 'swarm-utils.helper': 'me' }, Data: base64('canary') }],
+        ['configs/create?', { Name: 'entry', Labels: { a: 'b' }, Data: base64('{}') }],
+      ],
+    );
+  });
+});
+
 suite('the output of a task', () => {
   const frame = (stream: number, text: string) => {
     const header = Buffer.from([stream, 0, 0, 0, 0, 0, 0, 0]);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { HelperService } from '../../src/core/helper.ts';
 import {
   readNode,
   readService,
@@ -57,11 +58,24 @@ suite('a service of the Engine API', () => {
       forceUpdate: 3,
       failureAction: 'rollback',
       updateMonitorMs: 1500,
+      volumes: [],
       logDriver: 'syslog',
       createdAt: '2026-11-22T12:00:00Z',
       updatedAt: '2026-11-22T12:00:01Z',
       update: { state: 'completed', message: 'm', startedAt: 's', completedAt: 'c' },
     });
+  });
+
+  test('names the volumes that it mounts, each once, and nothing else that it mounts', () => {
+    const Mounts = [
+      { Type: 'volume', Source: 'data', Target: '/a' },
+      { Type: 'volume', Source: 'data', Target: '/b' },
+      { Type: 'volume', Target: '/anonymous' },
+      { Type: 'bind', Source: '/etc', Target: '/etc' },
+      { Type: 'volume', Source: 'dump', Target: '/c' },
+    ];
+    const TaskTemplate = { ContainerSpec: { Image: 'nginx:1', Mounts } };
+    assert.deepEqual(readService(specOf({ TaskTemplate })).volumes, ['data', 'dump']);
   });
 
   test('may lack what is not said', () => {
@@ -200,31 +214,85 @@ suite('a node of the Engine API', () => {
   });
 });
 
-test('a helper is a service of one task on one node that is never restarted, has no capability and a root it can not write, and whose logs can be read', () => {
-  const spec = writeHelperSpec({
+suite('a helper', () => {
+  const helper: HelperService = {
     name: 'swarm-utils-exec-x',
     image: 'docker:cli',
     command: ['docker', 'exec', 'c', '/bin/sh', '-c', 'echo "$HOME"; {{.Node.ID}}'],
     nodeId: 'node-1',
     mounts: [{ type: 'bind', source: '/a', target: '/b', isReadOnly: true }],
     timeoutMs: 1,
+  };
+
+  test('is a service of one task on one node that is never restarted, has no capability and a root it can not write, and whose logs can be read', () => {
+    assert.deepEqual(writeHelperSpec(helper, { owner: 'me' }), {
+      Name: 'swarm-utils-exec-x',
+      Labels: { 'swarm-utils.helper': 'me' },
+      Mode: { Replicated: { Replicas: 1 } },
+      TaskTemplate: {
+        ContainerSpec: {
+          Image: 'docker:cli',
+          Command: ['docker', 'exec', 'c', '/bin/sh', '-c', 'echo "$HOME"; {{.Node.ID}}'],
+          Env: [],
+          ReadOnly: true,
+          CapabilityDrop: ['ALL'],
+          CapabilityAdd: [],
+          StopGracePeriod: 3_000_000_000,
+          Labels: { 'swarm-utils.helper': 'me' },
+          Mounts: [{ Type: 'bind', Source: '/a', Target: '/b', ReadOnly: true }],
+          Secrets: [],
+        },
+        Placement: { Constraints: ['node.id==node-1'] },
+        RestartPolicy: { Condition: 'none', MaxAttempts: 0 },
+        LogDriver: { Name: 'json-file' },
+      },
+    });
   });
-  assert.deepEqual(spec, {
-    Name: 'swarm-utils-exec-x',
-    Labels: { 'swarm-utils.helper': 'true' },
-    Mode: { Replicated: { Replicas: 1 } },
-    TaskTemplate: {
-      ContainerSpec: {
-        Image: 'docker:cli',
-        Command: ['docker', 'exec', 'c', '/bin/sh', '-c', 'echo "$HOME"; {{.Node.ID}}'],
+
+  test('has just the capabilities, variables and secrets that it needs, and a scratch volume without a name', () => {
+    const spec = writeHelperSpec(
+      {
+        ...helper,
+        environment: { AWS_S3_PATH: 'shop' },
+        capabilities: ['CAP_DAC_READ_SEARCH'],
+        hostname: 'worker-1',
+        mounts: [{ type: 'scratch', target: '/tmp' }],
+        secrets: [{ path: '/run/secrets/key', value: 'the secret itself' }],
+      },
+      { owner: 'me', secrets: [{ id: 'secret-id', name: 'secret-name', path: '/run/secrets/key' }] },
+    );
+    const { ContainerSpec: container } = (spec as { TaskTemplate: { ContainerSpec: object } }).TaskTemplate;
+    assert.deepEqual(
+      Object.fromEntries(Object.entries(container).filter(([key]) => !['Image', 'Command'].includes(key))),
+      {
+        Env: ['AWS_S3_PATH=shop'],
         ReadOnly: true,
         CapabilityDrop: ['ALL'],
-        Labels: { 'swarm-utils.helper': 'true' },
-        Mounts: [{ Type: 'bind', Source: '/a', Target: '/b', ReadOnly: true }],
+        CapabilityAdd: ['CAP_DAC_READ_SEARCH'],
+        StopGracePeriod: 3_000_000_000,
+        Hostname: 'worker-1',
+        Labels: { 'swarm-utils.helper': 'me' },
+        Mounts: [{ Type: 'volume', Target: '/tmp' }],
+        Secrets: [
+          {
+            SecretID: 'secret-id',
+            SecretName: 'secret-name',
+            File: { Name: '/run/secrets/key', UID: '0', GID: '0', Mode: 0o400 },
+          },
+        ],
       },
-      Placement: { Constraints: ['node.id==node-1'] },
-      RestartPolicy: { Condition: 'none', MaxAttempts: 0 },
-      LogDriver: { Name: 'json-file' },
-    },
+    );
+    assert.ok(!JSON.stringify(spec).includes('the secret itself'));
+  });
+
+  test('is refused where the swarm would fill in a template', () => {
+    const template = '{{.Node.Hostname}}';
+    for (const change of [
+      { environment: { BACKUP_FILENAME: template } },
+      { hostname: template },
+      { mounts: [{ type: 'volume', source: template, target: '/data', isReadOnly: true }] },
+    ] as const) {
+      assert.throws(() => writeHelperSpec({ ...helper, ...change }, { owner: 'me' }), { code: 'rejected' });
+    }
   });
 });

@@ -276,7 +276,7 @@ suite('the hooks of a service', () => {
       },
     });
     await run(world, service);
-    assert.deepEqual(world.swarm.callsOf('createHelper')[0]?.[1], hub);
+    assert.deepEqual(world.swarm.callsOf('createHelper')[0]?.[1].credentials, hub);
     assert.equal(world.swarm.callsOf('resolveDigest')[0]?.[1]?.username, 'label');
     assert.equal(world.swarm.callsOf('updateServiceImage')[0]?.[2]?.username, 'label');
   });

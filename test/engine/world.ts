@@ -8,9 +8,11 @@ import {
 import type { Caller, UpdateRequest } from '../../src/core/operation.ts';
 import type { StepReport } from '../../src/core/step.ts';
 import { serviceTarget } from '../../src/core/target.ts';
+import { createJournal } from '../../src/engine/journal.ts';
 import type { OperationListener } from '../../src/engine/run-operation.ts';
 import type { EngineSettings, EngineWorld } from '../../src/engine/steps/step-executor.ts';
 import type { Service, Task } from '../../src/engine/swarm.ts';
+import { backupDefaults } from '../core/backup-defaults.ts';
 import { cleanNodeDefaults, cleanServiceDefaults } from '../core/clean-defaults.ts';
 import { createFakeSwarm, type FakeSwarm } from '../fixtures/fake-swarm.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
@@ -40,6 +42,8 @@ export function createWorld(settings: Partial<EngineSettings> = {}): TestWorld {
   return {
     clock,
     swarm,
+    owner: 'owner-of-the-test',
+    journal: createJournal(swarm, 'owner-of-the-test'),
     isOwnService: async serviceId => serviceId === ownServiceId,
     redact: text => text.replaceAll(secret, '[redacted]'),
     settings: {
@@ -47,6 +51,8 @@ export function createWorld(settings: Partial<EngineSettings> = {}): TestWorld {
       registries: [],
       cleanService: cleanServiceDefaults,
       cleanNode: cleanNodeDefaults,
+      backup: backupDefaults,
+      backupImages: { offen: 'offen:2', restic: 'restic:1', rclone: 'rclone:1' },
       timeouts: { updateMs: 60_000, pendingMs: 20_000, lockMs: 10_000, extraMs: 10_000 },
       ...settings,
     },

@@ -1,12 +1,15 @@
 import type { LabelTokenContent } from '../authorize.ts';
 import type { Step } from '../step.ts';
+import { type BackupDefaults, planBackup } from './backup.ts';
 import { type CleanNodeDefaults, planCleanNode } from './clean-node.ts';
 import { type CleanServiceDefaults, planCleanService } from './clean-service.ts';
+import { planRestore } from './restore.ts';
 import { planUpdate, type UpdateDefaults } from './update.ts';
 
 export type PlanDefaults = UpdateDefaults & {
   readonly cleanService: CleanServiceDefaults;
   readonly cleanNode: CleanNodeDefaults;
+  readonly backup: BackupDefaults;
 };
 
 /** The steps of an operation. A new action is a file beside this one and a line here. */
@@ -20,5 +23,9 @@ export function planOperation(content: LabelTokenContent, defaults: PlanDefaults
       return planUpdate(request, target, mustMatchTag, defaults);
     case 'clean':
       return planCleanService(target, defaults.cleanService);
+    case 'backup':
+      return planBackup(target, defaults.backup);
+    case 'restore':
+      return planRestore(request, target, defaults.backup);
   }
 }

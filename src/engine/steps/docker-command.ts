@@ -1,7 +1,5 @@
-import type { HelperService } from '../../core/helper.ts';
-import { parseImageReference } from '../../core/image-reference.ts';
-import { findRegistryCredentials } from '../../core/registry-credentials.ts';
-import { type HelperOutcome, runHelper } from '../run-helper.ts';
+import type { HelperOutcome } from '../run-helper.ts';
+import { runPlacedHelper } from '../run-placed-helper.ts';
 import type { EngineWorld } from './step-executor.ts';
 
 const DOCKER_SOCKET = '/var/run/docker.sock';
@@ -23,16 +21,9 @@ export interface DockerCommand {
  * @throws SwarmError
  */
 export function runDockerCommand(world: EngineWorld, command: DockerCommand): Promise<HelperOutcome> {
-  const { helperImage, registries, timeouts } = world.settings;
-  const registry = parseImageReference(helperImage)?.registry ?? '';
-  const helper: HelperService = {
+  return runPlacedHelper(world, {
     ...command,
-    image: helperImage,
+    image: world.settings.helperImage,
     mounts: [{ type: 'bind', source: DOCKER_SOCKET, target: DOCKER_SOCKET, isReadOnly: true }],
-  };
-  return runHelper(
-    { ...world, pendingTimeoutMs: timeouts.pendingMs },
-    helper,
-    findRegistryCredentials(registry, {}, registries),
-  );
+  });
 }

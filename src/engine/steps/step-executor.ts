@@ -1,13 +1,16 @@
+import type { StoredArchive, VolumePlace, VolumeReport } from '../../core/backup.ts';
 import type { OperationErrorCode } from '../../core/errors.ts';
 import type { HelperReport, TaskReport } from '../../core/helper.ts';
 import type { ImageReference } from '../../core/image-reference.ts';
 import type { Operation, Verdict } from '../../core/operation.ts';
+import type { BackupDefaults } from '../../core/plan/backup.ts';
 import type { CleanNodeDefaults } from '../../core/plan/clean-node.ts';
 import type { CleanServiceDefaults } from '../../core/plan/clean-service.ts';
 import type { RegistryCredentials } from '../../core/registry-credentials.ts';
 import type { NodeWork, RemovalReport, ServiceWork, Step, Work } from '../../core/step.ts';
 import type { NodeTarget, ServiceTarget } from '../../core/target.ts';
 import type { Clock } from '../clock.ts';
+import type { Journal, JournalEntry } from '../journal.ts';
 import type { OwnServiceCheck } from '../own-service.ts';
 import type { Node, Service, Swarm } from '../swarm.ts';
 
@@ -16,7 +19,10 @@ export interface EngineWorld {
   readonly swarm: Swarm;
   readonly clock: Clock;
   readonly settings: EngineSettings;
+  readonly journal: Journal;
   readonly isOwnService: OwnServiceCheck;
+  /** Who this is, for what must be told apart from what another one left: the id of its container, or its host's name. */
+  readonly owner: string;
   /** Takes known secrets out of a text. */
   readonly redact: (text: string) => string;
 }
@@ -28,6 +34,9 @@ export interface EngineSettings {
   readonly registries: readonly RegistryCredentials[];
   readonly cleanService: CleanServiceDefaults;
   readonly cleanNode: CleanNodeDefaults;
+  readonly backup: BackupDefaults;
+  /** Images of the helpers that write and read backups. */
+  readonly backupImages: { readonly offen: string; readonly restic: string; readonly rclone: string };
   /** Milliseconds. */
   readonly timeouts: {
     /** Of one update, unless a label says otherwise. */
@@ -53,6 +62,16 @@ export interface ServiceContext extends SharedContext {
   readonly service: Service;
   /** Set by `resolve-image`. */
   resolved?: ResolvedImage;
+  /** Set by `locate-volumes`: what a backup is of. */
+  located?: { readonly backup: string; readonly places: readonly VolumePlace[] };
+  /** Set by `stop`, before it scales: what `start` brings back. */
+  stopped?: JournalEntry;
+  /** Set by `upload`: what it wrote. */
+  uploaded?: readonly StoredArchive[];
+  /** Set by `find-backup`: what goes where. */
+  chosen?: readonly RestoreChoice[];
+  /** Set by `fetch-backup`: all that was chosen is unpacked, whole. */
+  isFetched?: boolean;
   /**
    * Decides once more whether the caller may deploy this image, on the labels as they are at this moment: hooks may have
    * taken hours.
@@ -72,6 +91,12 @@ export interface NodeContext extends SharedContext {
 
 export type StepContext = ServiceContext | NodeContext;
 
+/** An archive, and the volume that it is restored into. */
+export interface RestoreChoice {
+  readonly archive: StoredArchive;
+  readonly place: VolumePlace;
+}
+
 export interface ResolvedImage {
   /** With tag and digest. */
   readonly pinned: string;
@@ -83,11 +108,13 @@ export interface ResolvedImage {
 }
 
 export interface StepOutcome {
-  readonly status: 'succeeded' | 'failed' | 'timed_out';
+  /** `skipped`: there was nothing to do. */
+  readonly status: 'succeeded' | 'failed' | 'timed_out' | 'skipped';
   readonly message?: string;
   readonly helper?: HelperReport;
   readonly tasks?: readonly TaskReport[];
   readonly removal?: RemovalReport;
+  readonly volumes?: readonly VolumeReport[];
   readonly image?: Operation['image'];
   /** Why it did not succeed. */
   readonly error?: { readonly code: OperationErrorCode; readonly message: string };

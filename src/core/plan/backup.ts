@@ -1,0 +1,87 @@
+import type { BackupStore } from '../backup.ts';
+import { planStore, type StoreDefaults } from '../backup-store.ts';
+import type { Step } from '../step.ts';
+import type { ServiceTarget } from '../target.ts';
+
+/** Of the environment, which labels override; times in milliseconds. */
+export interface BackupDefaults {
+  readonly shell: string;
+  /** In one container. */
+  readonly execTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+  /** Of one volume. */
+  readonly uploadTimeoutMs: number;
+  readonly startTimeoutMs: number;
+  readonly store: StoreDefaults;
+}
+
+/**
+ * The dump, then the volumes while nothing writes to them. The service is back before what can wait: the look whether all
+ * came whole, and the removal of what is too old.
+ * @throws OperationError `backup_target_incomplete`
+ */
+export function planBackup(
+  { name, labels: { backup } }: ServiceTarget,
+  defaults: BackupDefaults,
+): readonly Step[] {
+  const { exec, isStopped, volumes } = backup;
+  const execStep: readonly Step[] =
+    exec === undefined
+      ? []
+      : [
+          {
+            name: 'exec',
+            when: 'on-success',
+            timeoutMs: exec.timeoutMs ?? defaults.execTimeoutMs,
+            work: { kind: 'exec', shell: exec.shell ?? defaults.shell, script: exec.script },
+          },
+        ];
+  if (volumes.length === 0) {
+    return execStep;
+  }
+  const store = planStore(name, backup, defaults.store);
+  const uploadMs = backup.uploadTimeoutMs ?? backup.timeoutMs ?? defaults.uploadTimeoutMs;
+  const [stop, start] = isStopped ? planStop(backup, defaults) : [];
+  const step = (stepName: string, work: Step['work']): Step => ({
+    name: stepName,
+    when: 'on-success',
+    timeoutMs: uploadMs,
+    work,
+  });
+  return [
+    { ...step('locate', { kind: 'locate-volumes', volumes, isStopped }), timeoutMs: defaults.stopTimeoutMs },
+    ...execStep,
+    ...(stop === undefined ? [] : [stop]),
+    step('upload', { kind: 'upload', store }),
+    ...(start === undefined ? [] : [start]),
+    ...inStore(store, step),
+  ];
+}
+
+function inStore(store: BackupStore, step: (name: string, work: Step['work']) => Step): readonly Step[] {
+  return [
+    step('verify', { kind: 'verify-backup', store }),
+    step('forget', { kind: 'forget-backups', store }),
+  ];
+}
+
+/** The steps that take a service down, and up again whatever came between. */
+export function planStop(
+  labels: Pick<ServiceTarget['labels']['backup'], 'stopTimeoutMs' | 'startTimeoutMs'>,
+  defaults: Pick<BackupDefaults, 'stopTimeoutMs' | 'startTimeoutMs'>,
+): readonly [stop: Step, start: Step] {
+  return [
+    {
+      name: 'stop',
+      when: 'on-success',
+      timeoutMs: labels.stopTimeoutMs ?? defaults.stopTimeoutMs,
+      work: { kind: 'stop' },
+    },
+    {
+      name: 'start',
+      when: 'always',
+      timeoutMs: labels.startTimeoutMs ?? defaults.startTimeoutMs,
+      work: { kind: 'start' },
+    },
+  ];
+}
