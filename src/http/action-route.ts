@@ -32,6 +32,8 @@ interface CommonBody {
 /** What is an action's own about its route. */
 export interface ActionRoute<B extends CommonBody> {
   readonly body: z.ZodType<B>;
+  /** Fields that the query can have in place of the body. Absent: the query is passed over. */
+  readonly queryFields?: readonly string[];
   requestOf(body: B): ActionRequest;
   findTarget(access: Access, caller: Caller, body: B): Promise<Target>;
 }
@@ -53,7 +55,7 @@ export function createActionRoute<B extends CommonBody>(
 ): (request: Request, response: Response) => Promise<void> {
   const { access, authenticate } = options;
   return async (request, response) => {
-    const body = readFields(route.body, readJson(request.body));
+    const body = readFields(route.body, readInput(request, route.queryFields));
     const { caller, token } = await authenticate(request, body);
     const action = route.requestOf(body);
     const target = await route.findTarget(access, caller, body);
@@ -69,6 +71,29 @@ export function createActionRoute<B extends CommonBody>(
     }
     await answer(options, request, response, operation, body.waitRes);
   };
+}
+
+/**
+ * The fields of the body and, where some may stand there, of the query.
+ * @throws RequestError `malformed`: also for what is in both, since nobody can say which one counts
+ */
+function readInput(request: Request, queryFields: readonly string[] | undefined): unknown {
+  const body = readJson(request.body);
+  const query = Object.entries(queryFields === undefined ? {} : request.query);
+  if (query.length === 0 || typeof body !== 'object' || body === null || Array.isArray(body)) {
+    return body;
+  }
+  const details = query.flatMap(([name]) =>
+    !queryFields?.includes(name)
+      ? ['The query has an unknown field.']
+      : Object.hasOwn(body, name)
+        ? [`${name}: is in the query and in the body`]
+        : [],
+  );
+  if (details.length > 0) {
+    throw new RequestError('malformed', 'The request has wrong fields.', { details: [...new Set(details)] });
+  }
+  return { ...body, ...Object.fromEntries(query) };
 }
 
 async function answer(
@@ -90,8 +115,9 @@ async function answer(
   sendOperation(response, await operations.finished(id), lockRetryAfterSeconds);
 }
 
-async function denialError(
-  { access, log }: ActionRouteOptions,
+/** What a caller is told who may not: openly where it is theirs, else as if the target did not exist. */
+export async function denialError(
+  { access, log }: Pick<ActionRouteOptions, 'access' | 'log'>,
   caller: Caller,
   target: Target,
   denial: Decision & { readonly allowed: false },

@@ -1,7 +1,20 @@
 import { z } from 'zod';
-import type { CleanNodeRequest, CleanServiceRequest, UpdateRequest } from '../core/operation.ts';
+import type {
+  BackupRequest,
+  CleanNodeRequest,
+  CleanServiceRequest,
+  RestoreRequest,
+  UpdateRequest,
+} from '../core/operation.ts';
 import { type ActionRoute, commonFields } from './action-route.ts';
-import { booleanField, imageField, nodeNameField, serviceNameField } from './read-fields.ts';
+import {
+  backupField,
+  booleanField,
+  imageField,
+  nodeNameField,
+  serviceNameField,
+  volumeField,
+} from './read-fields.ts';
 
 export const updateFields = {
   serviceName: serviceNameField,
@@ -22,6 +35,20 @@ export const cleanNodeFields = {
 };
 const cleanNodeBody = z.strictObject(cleanNodeFields);
 type CleanNodeBody = z.output<typeof cleanNodeBody>;
+
+export const backupFields = { serviceName: serviceNameField, ...commonFields };
+const backupBody = z.strictObject(backupFields);
+
+export const restoreFields = {
+  serviceName: serviceNameField,
+  volume: volumeField.optional(),
+  backup: backupField.optional(),
+  nodeName: nodeNameField.optional(),
+  drill: booleanField.default(false),
+  ...commonFields,
+};
+const restoreBody = z.strictObject(restoreFields);
+type RestoreBody = z.output<typeof restoreBody>;
 
 /** `POST /api/update/service` */
 export const updateService: ActionRoute<UpdateBody> = {
@@ -44,6 +71,21 @@ export const cleanNode: ActionRoute<CleanNodeBody> = {
   findTarget: (access, caller, { nodeName }) => access.findNodeTarget(caller, nodeName),
 };
 
+/** `POST /api/backup/service` */
+export const backupService: ActionRoute<z.output<typeof backupBody>> = {
+  body: backupBody,
+  requestOf: () => backupRequest,
+  findTarget: (access, caller, { serviceName }) => access.findTarget(caller, serviceName),
+};
+
+/** `POST /api/restore/service`, with `drill` in the body or in the query */
+export const restoreService: ActionRoute<RestoreBody> = {
+  body: restoreBody,
+  queryFields: ['drill'],
+  requestOf: restoreRequestOf,
+  findTarget: (access, caller, { serviceName }) => access.findTarget(caller, serviceName),
+};
+
 /** What the fields of a body ask for. */
 export function updateRequestOf(body: Pick<UpdateBody, 'image' | 'isForce'>): UpdateRequest {
   return {
@@ -58,4 +100,20 @@ export const cleanServiceRequest: CleanServiceRequest = { action: 'clean', targe
 /** What the fields of a body ask for. */
 export function cleanNodeRequestOf({ dryRun }: Pick<CleanNodeBody, 'dryRun'>): CleanNodeRequest {
   return { action: 'clean', targetKind: 'node', isDryRun: dryRun };
+}
+
+export const backupRequest: BackupRequest = { action: 'backup' };
+
+/** What the fields of a body ask for. */
+export function restoreRequestOf(
+  body: Pick<RestoreBody, 'volume' | 'backup' | 'nodeName' | 'drill'>,
+): RestoreRequest {
+  const { volume, backup, nodeName, drill } = body;
+  return {
+    action: 'restore',
+    isDrill: drill,
+    ...(volume !== undefined && { volume }),
+    ...(backup !== undefined && { backup }),
+    ...(nodeName !== undefined && { nodeName }),
+  };
 }

@@ -9,8 +9,9 @@ import express, {
 import { RequestError } from '../core/errors.ts';
 import { createAccess } from './access.ts';
 import { createActionRoute } from './action-route.ts';
-import { cleanNode, cleanService, updateService } from './actions.ts';
+import { backupService, cleanNode, cleanService, restoreService, updateService } from './actions.ts';
 import { createAuthenticate } from './authenticate.ts';
+import { createBackupRoutes } from './backup-routes.ts';
 import { createClientAddress } from './client-address.ts';
 import { type AnswerError, createAnswerError } from './error-handler.ts';
 import { TransportError } from './errors.ts';
@@ -126,6 +127,12 @@ function addApi(app: Express, options: HttpOptions, startOnce: StartOnce): void 
   addRoute(app, routes.updateService, jsonBody(), createActionRoute(shared, updateService));
   addRoute(app, routes.cleanService, jsonBody(), createActionRoute(shared, cleanService));
   addRoute(app, routes.cleanNode, jsonBody(), createActionRoute(shared, cleanNode));
+  addRoute(app, routes.backupService, jsonBody(), createActionRoute(shared, backupService));
+  addRoute(app, routes.restoreService, jsonBody(), createActionRoute(shared, restoreService));
+  const { listBackups } = options;
+  if (listBackups !== undefined) {
+    addRoute(app, routes.backups, createBackupRoutes({ ...shared, listBackups }).list);
+  }
   addRoute(app, routes.explain, jsonBody(), createExplain(shared));
   addRoute(app, routes.operations, operations.list);
   addRoute(app, routes.operation, operations.one);

@@ -74,6 +74,9 @@ export function createAnswerError(options: {
       // Verified, so the platform's delivery page shows only that it was refused: here is why.
       log.warn({ event: 'webhook.malformed', route, reason: reasonOf(error) }, 'a webhook can not be read');
     }
+    if (expected.status === 409 && expected.code !== 'token_reused') {
+      return { ...expected, headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } };
+    }
     return expected.status === 503 ? reportUnavailable(error, expected, route) : expected;
   }
 

@@ -1,6 +1,12 @@
 import { ProviderError } from '../../providers/provider.ts';
-import { RequestError, type RequestErrorCode } from '../core/errors.ts';
+import {
+  OperationError,
+  type OperationErrorCode,
+  RequestError,
+  type RequestErrorCode,
+} from '../core/errors.ts';
 import { SwarmError } from '../engine/swarm.ts';
+import { statusByErrorCode } from './operation-answer.ts';
 
 /** Codes that only HTTP knows. */
 type TransportErrorCode =
@@ -61,10 +67,10 @@ export class TransportError extends Error {
 /** An error as the caller sees it. */
 export interface ErrorAnswer {
   readonly status: number;
-  readonly code: AnswerCode;
+  readonly code: AnswerCode | OperationErrorCode;
   readonly body: {
     readonly error: {
-      readonly code: AnswerCode;
+      readonly code: AnswerCode | OperationErrorCode;
       readonly message: string;
       readonly details?: readonly string[];
     };
@@ -95,6 +101,9 @@ export function answerForError(error: unknown): ErrorAnswer | undefined {
   if (error instanceof RequestError) {
     return error.code === 'internal' ? undefined : errorAnswer(error.code, error.message, error.details);
   }
+  if (error instanceof OperationError) {
+    return answerForOperation(error);
+  }
   if (error instanceof TransportError) {
     return errorAnswer(error.code, error.message);
   }
@@ -105,6 +114,12 @@ export function answerForError(error: unknown): ErrorAnswer | undefined {
     return errorAnswer('swarm_unavailable');
   }
   return answerForExpress(error);
+}
+
+/** Work that is no operation of its own, such as a list of backups, fails for the same reasons. */
+function answerForOperation({ code, message }: OperationError): ErrorAnswer | undefined {
+  const status = statusByErrorCode[code];
+  return code === 'internal' ? undefined : { status, code, body: { error: { code, message } } };
 }
 
 function answerForProvider(error: ProviderError): ErrorAnswer {

@@ -1,77 +1,16 @@
 import type { Request, Response } from 'express';
-import { z } from 'zod';
 import { ProviderError, type TokenVerifier } from '../../providers/provider.ts';
 import { authorize, type DenyReason, type Finding, visibilityOf } from '../core/authorize.ts';
-import type { ImageReference } from '../core/image-reference.ts';
 import { type ActionRequest, type Caller, summarizeCaller } from '../core/operation.ts';
 import type { Target } from '../core/target.ts';
 import { requestForDelivery } from '../core/webhook-request.ts';
 import { type Access, tellableFindings } from './access.ts';
-import {
-  cleanNodeFields,
-  cleanNodeRequestOf,
-  cleanServiceFields,
-  cleanServiceRequest,
-  updateFields,
-  updateRequestOf,
-} from './actions.ts';
+import { cleanNodeRequestOf } from './actions.ts';
 import type { Authenticate } from './authenticate.ts';
-import { deliveryFields, deliveryOf } from './explain-delivery.ts';
-import { readFields } from './read-fields.ts';
+import { deliveryOf } from './explain-delivery.ts';
+import { type Question, readQuestion } from './explain-question.ts';
 import { readJson } from './read-json.ts';
 import { sendJson } from './send-json.ts';
-
-const others = {
-  claims: z.record(z.string(), z.unknown(), { error: 'must be an object' }).optional(),
-  delivery: deliveryFields.optional(),
-};
-const clean = z.literal('clean');
-const updateBody = notBoth(
-  z.strictObject({
-    ...updateFields,
-    ...others,
-    action: z.literal('update', { error: 'must be update or clean' }),
-  }),
-);
-const cleanServiceBody = notBoth(z.strictObject({ ...cleanServiceFields, ...others, action: clean }));
-const cleanNodeBody = notBoth(z.strictObject({ ...cleanNodeFields, ...others, action: clean }));
-
-function notBoth<B extends { claims?: unknown; delivery?: unknown }>(schema: z.ZodType<B>): z.ZodType<B> {
-  return schema.refine(body => body.claims === undefined || body.delivery === undefined, {
-    path: ['delivery'],
-    error: 'can not be given together with claims',
-  });
-}
-
-/** What is asked about: what the action's own route would make of its fields. */
-interface Question {
-  readonly request: ActionRequest;
-  readonly claims?: Readonly<Record<string, unknown>> | undefined;
-  readonly delivery?: z.output<typeof deliveryFields> | undefined;
-  readonly token?: string | undefined;
-  readonly image?: ImageReference | undefined;
-  findTarget(access: Access, caller: Caller): Promise<Target>;
-}
-
-/** @throws RequestError `malformed` */
-function readQuestion(input: unknown): Question {
-  const fields: Readonly<Record<string, unknown>> = Object(input);
-  if (fields.action !== 'clean') {
-    const body = readFields(updateBody, input);
-    const findTarget: Question['findTarget'] = (access, caller) =>
-      access.findTarget(caller, body.serviceName);
-    return { ...body, request: updateRequestOf(body), findTarget };
-  }
-  if (Object.hasOwn(fields, 'nodeName')) {
-    const body = readFields(cleanNodeBody, input);
-    const findTarget: Question['findTarget'] = (access, caller) =>
-      access.findNodeTarget(caller, body.nodeName);
-    return { ...body, request: cleanNodeRequestOf(body), findTarget };
-  }
-  const body = readFields(cleanServiceBody, input);
-  const findTarget: Question['findTarget'] = (access, caller) => access.findTarget(caller, body.serviceName);
-  return { ...body, request: cleanServiceRequest, findTarget };
-}
 
 /** A decision, and what speaks against. */
 interface Explanation {
@@ -169,7 +108,7 @@ function unidentified(message: string): Explanation {
 }
 
 function explainDelivery(
-  fields: z.output<typeof deliveryFields>,
+  fields: NonNullable<Question['delivery']>,
   { action }: ActionRequest,
   target: Target,
 ): Explanation {

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import type { Providers } from '../../providers/provider.ts';
+import type { BackupSummary } from '../core/backup.ts';
 import type { TokenSecret } from '../core/plain-token.ts';
 import type { CleanNodeDefaults } from '../core/plan/clean-node.ts';
+import type { ServiceTarget } from '../core/target.ts';
 import type { Operations } from '../engine/operations.ts';
 import type { ParsedTargets } from '../engine/parsed-targets.ts';
 import type { Replay } from '../engine/replay.ts';
@@ -14,6 +16,11 @@ export interface HttpOptions {
   readonly operations: Operations;
   readonly providers: Providers;
   readonly replay: Replay;
+  /**
+   * What can be restored to a service, newest first.
+   * @returns a promise that rejects with OperationError
+   */
+  readonly listBackups?: (target: ServiceTarget) => Promise<readonly BackupSummary[]>;
   readonly adminTokens: readonly TokenSecret[];
   /** What holds for nodes whose labels say nothing else. */
   readonly cleanNodeDefaults: CleanNodeDefaults;

@@ -8,6 +8,11 @@ const MAX_SERVICE_NAME = 63;
 const SERVICE_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
 const MAX_NODE_NAME = 253;
 const NODE_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
+const MAX_VOLUME_NAME = 255;
+// Docker's own rule for the names of local volumes.
+const VOLUME_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+const MAX_BACKUP_NAME = 255;
+const BACKUP_NAME = /^[A-Za-z0-9](?!.*\.\.)[A-Za-z0-9_.-]*$/;
 const FIELD_NAME = /^(?:[A-Za-z][A-Za-z0-9_]{0,23}|[0-9]{1,4})$/;
 
 /** The exact name of a service. Whether it exists is another question. */
@@ -22,6 +27,20 @@ export const nodeNameField = z
   .string({ error: issue => (issue.input === undefined ? 'is required' : 'must be a string') })
   .refine(name => name.length <= MAX_NODE_NAME && NODE_NAME.test(name), {
     error: `must be the host name of a node: 1 to ${MAX_NODE_NAME} of A-Z, a-z, 0-9, "_", "-" and "."`,
+  });
+
+/** The exact name of a volume. Whether the service has it is another question. */
+export const volumeField = z
+  .string({ error: 'must be a string' })
+  .refine(name => name.length <= MAX_VOLUME_NAME && VOLUME_NAME.test(name), {
+    error: `must be the name of a volume: 1 to ${MAX_VOLUME_NAME} of A-Z, a-z, 0-9, "_", "-" and "."`,
+  });
+
+/** The id of a backup, or the name of an archive or a snapshot: never anything that a path could be made of. */
+export const backupField = z
+  .string({ error: 'must be a string' })
+  .refine(name => name.length <= MAX_BACKUP_NAME && BACKUP_NAME.test(name), {
+    error: 'must be the id of a backup, or the name of an archive or snapshot, as GET /api/backups shows it',
   });
 
 /** `true` or `false`; as a string too, since a shell's variable in quotes becomes one. */

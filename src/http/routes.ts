@@ -13,6 +13,13 @@ export const routes = {
   updateService: { method: 'POST', path: '/api/update/service', answers: operation },
   cleanService: { method: 'POST', path: '/api/clean/service', answers: operation },
   cleanNode: { method: 'POST', path: '/api/clean/node', answers: operation },
+  backupService: { method: 'POST', path: '/api/backup/service', answers: operation },
+  restoreService: { method: 'POST', path: '/api/restore/service', answers: operation },
+  backups: {
+    method: 'GET',
+    path: '/api/backups',
+    answers: '`{backups: […]}` of a service, newest first: what can be restored',
+  },
   explain: { method: 'POST', path: '/api/explain', answers: 'the decision and every reason; nothing runs' },
   operations: { method: 'GET', path: '/api/operations', answers: '`{operations: […]}`, newest first' },
   operation: { method: 'GET', path: '/api/operations/:id', answers: operation },

@@ -70,8 +70,16 @@ export function fingerprintOf(request: ActionRequest, targetId: string): string 
 }
 
 function parametersOf(request: ActionRequest): readonly unknown[] {
-  if (request.action === 'update') {
-    return [request.image === undefined ? null : formatImageReference(request.image), request.isForce];
+  switch (request.action) {
+    case 'update':
+      return [request.image === undefined ? null : formatImageReference(request.image), request.isForce];
+    case 'clean':
+      return [request.targetKind, request.targetKind === 'node' && request.isDryRun];
+    case 'backup':
+      return [];
+    case 'restore': {
+      const { volume = null, backup = null, nodeName = null, isDrill } = request;
+      return [volume, backup, nodeName, isDrill];
+    }
   }
-  return [request.targetKind, request.targetKind === 'node' && request.isDryRun];
 }
