@@ -1,6 +1,7 @@
 import { authorize, type LabelToken, type LabelTokenContent, redeemLabelToken } from '../core/authorize.ts';
 import { OperationError } from '../core/errors.ts';
 import type { ImageReference } from '../core/image-reference.ts';
+import type { ServiceRequest } from '../core/operation.ts';
 import { type NodeTarget, nodeTarget, type ServiceTarget, serviceTarget } from '../core/target.ts';
 import type { EngineWorld } from './steps/step-executor.ts';
 import type { Node, Service } from './swarm.ts';
@@ -31,13 +32,27 @@ export async function decideAgain(world: EngineWorld, content: LabelTokenContent
   }
   const { service, target } = await findService(world, content.target.id);
   const labelToken = allowAgain(content, target);
-  if (content.request.action === 'update' && (await world.isOwnService(service.id))) {
+  if (endsItsTasks(content.request, target) && (await world.isOwnService(service.id))) {
     throw new OperationError(
       'own_service',
-      'This is the service of swarm-utils itself, which would wait for its own end. Deploy its stack file anew instead.',
+      'This is the service of swarm-utils itself, which would wait for its own end: deploy its stack file anew instead, ' +
+        'and back its data up without swarm-utils.backup.stop.',
     );
   }
   return { targetKind: 'service', service, target, labelToken };
+}
+
+function endsItsTasks(request: ServiceRequest, { labels }: ServiceTarget): boolean {
+  switch (request.action) {
+    case 'update':
+      return true;
+    case 'clean':
+      return false;
+    case 'backup':
+      return labels.backup.isStopped;
+    case 'restore':
+      return !request.isDrill;
+  }
 }
 
 /**
