@@ -100,6 +100,23 @@ suite('the clean of a service', () => {
       );
     });
 
+    test(`waits for the swarm to hear of a container that ${how}`, async () => {
+      const world = createWorld();
+      const service = addShop(world, { labels: cleans });
+      const [victim] = await world.swarm.listTasks(service.id);
+      failIn(world, 'container-of-slot-1', end, lines);
+      let looks = 0;
+      world.swarm.before('getTask', () => {
+        looks += 1;
+        if (looks === 5) {
+          world.swarm.changeTask(`${victim?.id}`, { state: 'failed' });
+        }
+      });
+      const { end: verdict, last } = await clean(world, service);
+      assert.equal(verdict.status, 'succeeded', last?.message);
+      assert.match(last?.message ?? '', /ended meanwhile: container-of/);
+    });
+
     test(`is a failure when the container that ${how} runs all the same`, async () => {
       const world = createWorld();
       failIn(world, 'container-of-slot-1', end, lines);

@@ -1,10 +1,15 @@
 import type { OperationErrorCode } from '../../core/errors.ts';
 import { helperName } from '../../core/helper-name.ts';
 import type { ServiceWork, Step } from '../../core/step.ts';
+import { after, poll } from '../clock.ts';
+import { insist } from '../insist.ts';
 import type { HelperOutcome } from '../run-helper.ts';
 import type { Task } from '../swarm.ts';
 import { runDockerCommand } from './docker-command.ts';
 import type { ServiceContext, StepExecutor, StepOutcome } from './step-executor.ts';
+
+/** As long as a node with much to do takes to say that a container has ended. */
+const ENDED_TIMEOUT_MS = 10_000;
 
 type ExecStep = Step & { readonly work: ServiceWork & { kind: 'exec' } };
 
@@ -42,7 +47,7 @@ async function execIn(context: ServiceContext, step: ExecStep, task: Task): Prom
     passesOverVanished &&
     outcome.status === 'failed' &&
     saysThatItEnded(outcome) &&
-    !(await stillRuns(context, task));
+    (await hasEnded(context, task));
   return { ...outcome, task, hasVanished };
 }
 
@@ -54,9 +59,13 @@ function saysThatItEnded({ report }: HelperOutcome): boolean {
   );
 }
 
-async function stillRuns({ world }: ServiceContext, { id }: Task): Promise<boolean> {
-  const task = await world.swarm.getTask(id);
-  return task?.state === 'running' && task.desiredState === 'running';
+/** `docker exec` knows it before the swarm does, which hears of it once the node has cleared the container away. */
+async function hasEnded({ world: { swarm, clock } }: ServiceContext, { id }: Task): Promise<boolean> {
+  const ended = await poll(clock, after(clock, ENDED_TIMEOUT_MS), async () => {
+    const task = await insist(clock, () => swarm.getTask(id));
+    return task?.state === 'running' && task.desiredState === 'running' ? undefined : true;
+  });
+  return ended ?? false;
 }
 
 async function settleInTurn<T, R>(
