@@ -10,6 +10,7 @@ import {
   actionNames,
   type Caller,
   type CleanNodeRequest,
+  type RestoreRequest,
   type ServiceRequest,
   type UpdateRequest,
 } from './operation.ts';
@@ -90,9 +91,14 @@ export function authorize(caller: Caller, request: ActionRequest, target: Target
   if (!labels.isEnabled) {
     return deny([{ reason: 'action_not_enabled', message: describeDisabled(ask) }]);
   }
-  return ask.targetKind === 'service' && ask.request.action === 'update'
-    ? decideOnImage(caller, ask.request, ask.target)
-    : decideOnEvent(caller, ask);
+  if (ask.targetKind === 'service' && ask.request.action === 'update') {
+    return decideOnImage(caller, ask.request, ask.target);
+  }
+  const refusals =
+    ask.targetKind === 'service' && ask.request.action === 'restore'
+      ? checkRestore(caller, ask.request, ask.target)
+      : [];
+  return refusals.length > 0 ? deny(refusals) : decideOnEvent(caller, ask);
 }
 
 function pair(request: ActionRequest, target: Target): Ask {
@@ -164,6 +170,24 @@ function checkIdentities(
       return [];
     }
     findings.push(found);
+  }
+  return findings;
+}
+
+/** A volume of one name is on every node another one, and on another node perhaps somebody else's. */
+function checkRestore(
+  caller: Caller,
+  { volume, nodeName }: RestoreRequest,
+  { labels }: ServiceTarget,
+): readonly Finding[] {
+  const findings: Finding[] = [];
+  if (volume !== undefined && !labels.backup.volumes.includes(volume)) {
+    const message =
+      'The label swarm-utils.backup.volume-list-upload of the service does not name this volume.';
+    findings.push({ reason: 'volume_not_allowed', message });
+  }
+  if (nodeName !== undefined && caller.kind !== 'admin') {
+    findings.push({ reason: 'node_not_allowed', message: 'Only an admin can name the node of a restore.' });
   }
   return findings;
 }

@@ -19,6 +19,8 @@ const visibilityByReason = {
   action_not_enabled: 'open',
   label_fault: 'open',
   image_not_allowed: 'open',
+  volume_not_allowed: 'open',
+  node_not_allowed: 'open',
 } as const;
 
 export type DenyReason = keyof typeof visibilityByReason;

@@ -9,6 +9,8 @@ export type RequestErrorCode =
   | 'too_many_failures'
   | 'action_not_enabled'
   | 'image_not_allowed'
+  | 'volume_not_allowed'
+  | 'node_not_allowed'
   | 'label_fault'
   | 'issuer_unavailable'
   | 'swarm_unavailable'

@@ -159,6 +159,8 @@ export function codeOfOpenDenial(reason: Finding['reason']): RequestErrorCode {
     case 'action_not_enabled':
     case 'label_fault':
     case 'image_not_allowed':
+    case 'volume_not_allowed':
+    case 'node_not_allowed':
       return reason;
     default:
       return 'not_found';

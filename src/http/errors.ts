@@ -29,6 +29,8 @@ export const statusByCode: Readonly<Record<AnswerCode, number>> = {
   action_not_enabled: 422,
   ambiguous_name: 422,
   image_not_allowed: 422,
+  volume_not_allowed: 422,
+  node_not_allowed: 422,
   label_fault: 422,
   too_many_failures: 429,
   header_too_large: 431,

@@ -421,6 +421,8 @@ suite('what is said of a denial', () => {
     action_not_enabled: 'open',
     label_fault: 'open',
     image_not_allowed: 'open',
+    volume_not_allowed: 'open',
+    node_not_allowed: 'open',
   };
   for (const [reason, visibility] of Object.entries(visibilities)) {
     test(`${reason} is ${visibility}`, () => assert.equal(visibilityOf(reason as DenyReason), visibility));

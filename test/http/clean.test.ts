@@ -243,5 +243,5 @@ test('explain answers for cleans too', async context => {
     body: { action: 'destroy', serviceName: 'cache' },
     token: adminToken,
   });
-  assert.deepEqual(wrong.json.error.details, ['action: must be update or clean']);
+  assert.deepEqual(wrong.json.error.details, ['action: must be one of update, clean, backup, restore']);
 });

@@ -22,6 +22,8 @@ test('a signed push starts the services that ask for it, and is answered before 
   assert.deepEqual(swarm.calls, [
     { method: 'listServices', args: ['swarm-utils.update.github.on'] },
     { method: 'listServices', args: ['swarm-utils.clean.github.on'] },
+    { method: 'listServices', args: ['swarm-utils.backup.github.on'] },
+    { method: 'listServices', args: ['swarm-utils.restore.github.on'] },
   ]);
 });
 
@@ -106,6 +108,8 @@ test('the path decides the provider: a gitlab delivery is no github one', async 
   assert.deepEqual(swarm.callsOf('listServices'), [
     ['swarm-utils.update.gitlab.on'],
     ['swarm-utils.clean.gitlab.on'],
+    ['swarm-utils.backup.gitlab.on'],
+    ['swarm-utils.restore.gitlab.on'],
   ]);
 });
 
