@@ -1,0 +1,186 @@
+import { type BackupStore, localBackupsVolume, type S3Target } from '../../core/backup.ts';
+import { OperationError } from '../../core/errors.ts';
+import type { HelperMount, HelperSecret } from '../../core/helper.ts';
+
+/** What a helper needs to reach a store: parts of a HelperService. What is secret is in `secrets` and nowhere else. */
+export interface StoreAccess {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly secrets: readonly HelperSecret[];
+  /** Of the target `local`: the volume with the backups. */
+  readonly mounts: readonly HelperMount[];
+}
+
+export interface RcloneAccess extends StoreAccess {
+  /** The service's folder as rclone has it: `store:backups/shop`, or a path. */
+  readonly root: string;
+}
+
+/** Where the volume of the target `local` is mounted. */
+const BACKUPS = '/backups';
+const CONFIG = '/run/secrets/swarm-utils-rclone';
+const ACCESS_KEY = '/run/secrets/swarm-utils-access-key';
+const SECRET_KEY = '/run/secrets/swarm-utils-secret-key';
+const CREDENTIALS = '/run/secrets/swarm-utils-credentials';
+const PASSWORD = '/run/secrets/swarm-utils-restic';
+const AUTHORITY = '/run/secrets/swarm-utils-authority';
+
+/**
+ * For rclone. Its own configuration is one file, as https://rclone.org/s3/ describes it.
+ * @param options.isReadOnly for helpers that only look
+ * @throws OperationError `backup_target_incomplete`
+ */
+export function rcloneAccess({ target, prefix }: BackupStore, { isReadOnly = false } = {}): RcloneAccess {
+  if (target.kind === 'local') {
+    return {
+      environment: { RCLONE_CONFIG: '/dev/null' },
+      secrets: [],
+      mounts: [backupsMount(isReadOnly)],
+      root: localFolder(prefix),
+    };
+  }
+  const settings = {
+    type: 's3',
+    provider: 'Other',
+    endpoint: urlOf(target),
+    access_key_id: target.accessKey,
+    secret_access_key: target.secretKey,
+    // Foreign servers have no host name for each bucket.
+    force_path_style: 'true',
+    // To ask whether it is there takes a right more, and one that is not must not be made.
+    no_check_bucket: 'true',
+  };
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${quote(value)}`);
+  return {
+    environment: { RCLONE_CONFIG: CONFIG, ...(hasAuthority(target) && { RCLONE_CA_CERT: AUTHORITY }) },
+    secrets: [{ path: CONFIG, value: `[store]\n${lines.join('\n')}\n` }, ...authoritySecret(target)],
+    mounts: [],
+    root: `store:${target.bucket}/${prefix}`,
+  };
+}
+
+/**
+ * For restic, whose temporary files and cache are in /tmp, a scratch mount.
+ * @see https://restic.readthedocs.io/en/stable/040_backup.html#environment-variables
+ * @throws OperationError `backup_target_incomplete`
+ */
+export function resticAccess(store: BackupStore, { isReadOnly = false } = {}): StoreAccess {
+  const { target, prefix, resticPassword } = store;
+  if (resticPassword === undefined) {
+    throw new OperationError(
+      'backup_target_incomplete',
+      'restic has no password: SWARM_UTILS_RESTIC_PASSWORD.',
+    );
+  }
+  const environment = { RESTIC_PASSWORD_FILE: PASSWORD, RESTIC_CACHE_DIR: '/tmp/cache' };
+  // restic takes the line end off.
+  const secrets = [{ path: PASSWORD, value: `${refuseControls(resticPassword)}\n` }];
+  const scratch: HelperMount = { type: 'scratch', target: '/tmp' };
+  if (target.kind === 'local') {
+    return {
+      environment: { ...environment, RESTIC_REPOSITORY: `${localFolder(prefix)}/restic` },
+      secrets,
+      mounts: [scratch, backupsMount(isReadOnly)],
+    };
+  }
+  const credentials =
+    `[default]\naws_access_key_id = ${quote(target.accessKey)}\n` +
+    `aws_secret_access_key = ${quote(target.secretKey)}\n`;
+  return {
+    environment: {
+      ...environment,
+      RESTIC_REPOSITORY: `s3:${urlOf(target)}/${target.bucket}/${prefix}/restic`,
+      AWS_SHARED_CREDENTIALS_FILE: CREDENTIALS,
+      // Of Go's own: restic before 0.17 knows no variable for it.
+      ...(hasAuthority(target) && { SSL_CERT_FILE: AUTHORITY }),
+    },
+    secrets: [...secrets, { path: CREDENTIALS, value: credentials }, ...authoritySecret(target)],
+    mounts: [scratch],
+  };
+}
+
+/**
+ * For the program of offen/docker-volume-backup, whose archive is made in /tmp and whose lock is in /var/lock. The
+ * folder `BACKUP_ARCHIVE` must be made before it runs.
+ * @see https://offen.github.io/docker-volume-backup/reference/
+ */
+export function offenAccess({ target, prefix }: BackupStore): StoreAccess {
+  const scratch: readonly HelperMount[] = [
+    { type: 'scratch', target: '/tmp' },
+    { type: 'scratch', target: '/var/lock' },
+  ];
+  if (target.kind === 'local') {
+    const environment = { BACKUP_ARCHIVE: `${localFolder(prefix)}/${incomingFolder}` };
+    return { environment, secrets: [], mounts: [...scratch, backupsMount(false)] };
+  }
+  return {
+    environment: {
+      AWS_S3_BUCKET_NAME: target.bucket,
+      AWS_S3_PATH: prefix,
+      AWS_ENDPOINT: target.endpoint,
+      AWS_ENDPOINT_PROTO: target.isHttps ? 'https' : 'http',
+      AWS_ACCESS_KEY_ID_FILE: ACCESS_KEY,
+      AWS_SECRET_ACCESS_KEY_FILE: SECRET_KEY,
+      // It reads the first certificate of a file only; its S3 client reads the others, where Go looks for them.
+      ...(hasAuthority(target) && { AWS_ENDPOINT_CA_CERT: AUTHORITY, SSL_CERT_FILE: AUTHORITY }),
+    },
+    secrets: [
+      // Not trimmed by it, so without a line end.
+      { path: ACCESS_KEY, value: target.accessKey },
+      { path: SECRET_KEY, value: target.secretKey },
+      ...authoritySecret(target),
+    ],
+    mounts: scratch,
+  };
+}
+
+/** Where an archive of the target `local` lies until it is whole, in the service's folder. */
+export const incomingFolder = '.incoming';
+
+function backupsMount(isReadOnly: boolean): HelperMount {
+  return { type: 'volume', source: localBackupsVolume, target: BACKUPS, isReadOnly };
+}
+
+function localFolder(prefix: string): string {
+  return `${BACKUPS}/${prefix}`;
+}
+
+function urlOf({ isHttps, endpoint }: S3Target): string {
+  return `${isHttps ? 'https' : 'http'}://${endpoint}`;
+}
+
+function hasAuthority({ isHttps, certificateAuthority }: S3Target): boolean {
+  return isHttps && certificateAuthority !== undefined;
+}
+
+function authoritySecret(target: S3Target): readonly HelperSecret[] {
+  const { certificateAuthority } = target;
+  return hasAuthority(target) && certificateAuthority !== undefined
+    ? [{ path: AUTHORITY, value: certificateAuthority }]
+    : [];
+}
+
+/**
+ * A value in the files of rclone and of the S3 client of restic, both of which take what is between backticks as it is.
+ * rclone alone fills `%(name)s` in.
+ */
+function quote(value: string): string {
+  if (/`|%\(/.test(value)) {
+    throw unwritable();
+  }
+  return `\`${refuseControls(value)}\``;
+}
+
+function refuseControls(value: string): string {
+  if (/\p{Cc}/u.test(value)) {
+    throw unwritable();
+  }
+  return value;
+}
+
+function unwritable(): OperationError {
+  return new OperationError(
+    'backup_target_incomplete',
+    'The backup has no place to go, so nothing was done. A key, a password or an address of the store has a backtick, ' +
+      '`%(` or a control character in it.',
+  );
+}
