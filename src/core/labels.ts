@@ -48,9 +48,12 @@ export interface ActionLabels {
   readonly token?: TokenSecret;
   readonly grants: readonly Grant[];
   readonly timeoutMs?: number;
+  /** When the clock starts the action on this service, by itself and not with all others. With single blanks. */
+  readonly cron?: string;
   /**
    * Faults under `swarm-utils.<action>.`, save those that void one grant and nothing else, and under what is no action
-   * at all, or under a misspelt prefix: a label that was to limit this one may be misspelt there.
+   * at all, or under a misspelt prefix: a label that was to limit this one may be misspelt there. For `restore` those of
+   * `backup` too.
    */
   readonly faults: readonly LabelFault[];
 }
@@ -137,13 +140,17 @@ export function parseServiceLabels(raw: RawLabels): ServiceLabels {
   }
   reader.readRest();
   const faults = [...reader.faults, ...unknown];
-  const faultsOf = (action: ActionName) =>
-    faults.filter(({ label }) => grantOf(label) === undefined && (actionOf(label) ?? action) === action);
+  const faultsOf = (...those: readonly ActionName[]) =>
+    faults.filter(({ label }) => {
+      const action = actionOf(label);
+      return grantOf(label) === undefined && (action === undefined || those.includes(action));
+    });
   return {
     update: { ...update, faults: faultsOf('update') },
     clean: { ...clean, faults: faultsOf('clean') },
     backup: { ...backup, faults: faultsOf('backup') },
-    restore: { ...actions.restore, faults: faultsOf('restore') },
+    // Where the backups are, and of what, is written there.
+    restore: { ...actions.restore, faults: faultsOf('restore', 'backup') },
     faults,
   };
 }
@@ -161,6 +168,7 @@ function readAction(
       return grant === undefined || voidGrants.has(grantKey(action, provider)) ? [] : [grant];
     }),
     ...defined({ token: reader.read(definitions.token), timeoutMs: reader.read(definitions.timeout) }),
+    ...defined({ cron: reader.read(definitions.cron) }),
   };
 }
 

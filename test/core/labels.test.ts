@@ -75,7 +75,7 @@ suite('labels of the contract', () => {
     'backup.volume-list-upload.s3.https': 'false',
     'backup.volume-list-upload.s3.access-key': 'a',
     'backup.volume-list-upload.s3.secret-key': 'b',
-    'backup.volume-list-upload.s3.bucket': 'c',
+    'backup.volume-list-upload.s3.bucket': 'shop-backups',
     'backup.volume-list-upload.s3.retention-days': '8',
     'backup.engine': 'restic',
     'backup.target': 'local',
@@ -552,9 +552,10 @@ suite('other faults block', () => {
     return actionNames.filter(action => parsed[action].faults.length > 0);
   };
 
-  test('the action that they belong to', () => {
+  test('the action that they belong to, and with backups restores', () => {
     assert.deepEqual(blockedBy({ 'update.timeout': 'x' }), ['update']);
-    assert.deepEqual(blockedBy({ 'backup.engine': 'x' }), ['backup']);
+    assert.deepEqual(blockedBy({ 'backup.engine': 'x' }), ['backup', 'restore']);
+    assert.deepEqual(blockedBy({ 'restore.timeout': 'x' }), ['restore']);
     assert.deepEqual(blockedBy({ 'clean.exce': 'x' }), ['clean']);
     assert.deepEqual(blockedBy({ 'update.githb.ref': 'x' }), ['update']);
   });

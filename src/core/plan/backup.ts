@@ -1,5 +1,6 @@
 import type { BackupStore } from '../backup.ts';
 import { planStore, type StoreDefaults } from '../backup-store.ts';
+import type { BackupLabels } from '../labels.ts';
 import type { Step } from '../step.ts';
 import type { ServiceTarget } from '../target.ts';
 
@@ -32,7 +33,7 @@ export function planBackup(
           {
             name: 'exec',
             when: 'on-success',
-            timeoutMs: exec.timeoutMs ?? defaults.execTimeoutMs,
+            timeoutMs: exec.timeoutMs ?? backup.timeoutMs ?? defaults.execTimeoutMs,
             work: { kind: 'exec', shell: exec.shell ?? defaults.shell, script: exec.script },
           },
         ];
@@ -67,20 +68,20 @@ function inStore(store: BackupStore, step: (name: string, work: Step['work']) =>
 
 /** The steps that take a service down, and up again whatever came between. */
 export function planStop(
-  labels: Pick<ServiceTarget['labels']['backup'], 'stopTimeoutMs' | 'startTimeoutMs'>,
+  labels: Pick<BackupLabels, 'stopTimeoutMs' | 'startTimeoutMs' | 'timeoutMs'>,
   defaults: Pick<BackupDefaults, 'stopTimeoutMs' | 'startTimeoutMs'>,
 ): readonly [stop: Step, start: Step] {
   return [
     {
       name: 'stop',
       when: 'on-success',
-      timeoutMs: labels.stopTimeoutMs ?? defaults.stopTimeoutMs,
+      timeoutMs: labels.stopTimeoutMs ?? labels.timeoutMs ?? defaults.stopTimeoutMs,
       work: { kind: 'stop' },
     },
     {
       name: 'start',
       when: 'always',
-      timeoutMs: labels.startTimeoutMs ?? defaults.startTimeoutMs,
+      timeoutMs: labels.startTimeoutMs ?? labels.timeoutMs ?? defaults.startTimeoutMs,
       work: { kind: 'start' },
     },
   ];

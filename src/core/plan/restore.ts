@@ -14,7 +14,8 @@ export function planRestore(
   defaults: BackupDefaults,
 ): readonly Step[] {
   const store = planStore(name, backup, defaults.store);
-  const timeoutMs = restore.timeoutMs ?? backup.uploadTimeoutMs ?? defaults.uploadTimeoutMs;
+  const timeoutMs =
+    restore.timeoutMs ?? backup.uploadTimeoutMs ?? backup.timeoutMs ?? defaults.uploadTimeoutMs;
   const step = (stepName: string, work: Step['work']): Step => ({
     name: stepName,
     when: 'on-success',
