@@ -167,11 +167,16 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
     },
 
     async isTaskRunningIn(containerId) {
-      const filters = JSON.stringify({ 'desired-state': ['running'] });
-      const found = await call(() => docker.listTasks({ filters, abortSignal: abortSignal() }));
-      return (found as unknown as TaskJson[])
+      // Of all desired states: who is told to end goes on until it has.
+      const [tasks, nodes] = await Promise.all([
+        call(() => docker.listTasks({ abortSignal: abortSignal() })),
+        call(() => docker.listNodes({ abortSignal: abortSignal() })),
+      ]);
+      const down = (nodes as unknown as NodeJson[]).filter(({ Status }) => Status.State === 'down');
+      return (tasks as unknown as TaskJson[])
         .map(readTask)
-        .some(task => task.state === 'running' && task.containerId?.startsWith(containerId));
+        .filter(({ state, containerId: id }) => state === 'running' && id?.startsWith(containerId))
+        .some(({ nodeId }) => !down.some(({ ID }) => ID === nodeId));
     },
 
     async serviceOfContainer(containerId) {

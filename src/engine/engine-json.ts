@@ -90,7 +90,8 @@ export function readService(json: ServiceJson): Service {
   const { Spec: spec } = json;
   const update = json.UpdateStatus?.State;
   const previousImage = json.PreviousSpec?.TaskTemplate?.ContainerSpec?.Image;
-  const replicas = spec.Mode?.Replicated === undefined ? undefined : (spec.Mode.Replicated.Replicas ?? 1);
+  const replicas = replicasOf(spec);
+  const previousReplicas = json.PreviousSpec && replicasOf(json.PreviousSpec);
   return {
     id: json.ID,
     name: spec.Name,
@@ -110,6 +111,7 @@ export function readService(json: ServiceJson): Service {
     updatedAt: json.UpdatedAt,
     ...(previousImage && { previousImage }),
     ...(replicas !== undefined && { replicas }),
+    ...(previousReplicas !== undefined && { previousReplicas }),
     // The Engine answers an empty object where the swarm has none.
     ...(update && { update: readUpdateStatus(update, json.UpdateStatus) }),
     ...(spec.TaskTemplate.LogDriver?.Name && { logDriver: spec.TaskTemplate.LogDriver.Name }),
@@ -145,6 +147,11 @@ export function readNode(json: NodeJson): Node {
     availability: oneOf(['active', 'pause', 'drain'], json.Spec.Availability, 'node availability'),
     labels: json.Spec.Labels ?? {},
   };
+}
+
+/** Undefined where its mode has none. */
+function replicasOf({ Mode }: ServiceSpecJson): number | undefined {
+  return Mode?.Replicated === undefined ? undefined : (Mode.Replicated.Replicas ?? 1);
 }
 
 function volumesOf({ TaskTemplate: { ContainerSpec } }: ServiceSpecJson): readonly string[] {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { VolumePlace } from '../core/backup.ts';
 import { OperationError } from '../core/errors.ts';
+import { labelPrefix } from '../core/label-reader.ts';
 import { type Swarm, type SwarmConfig, SwarmError } from './swarm.ts';
 
 /** What was done to a service and must be undone, whatever becomes of this process. */
@@ -37,49 +38,90 @@ export interface Journal {
   list(): Promise<readonly JournalEntry[]>;
 }
 
-const journalLabel = 'swarm-utils.journal';
+/** Marks the entries; its value is the owner. */
+const journalLabel = `${labelPrefix}journal`;
 
-const placeSchema = z.strictObject({ nodeId: z.string(), nodeName: z.string(), volume: z.string() });
+/** Far more than any service has. */
+const MAX_REPLICAS = 1_000_000;
+const MAX_PLACES = 10_000;
+
+const nameSchema = z.string().min(1).max(255);
 const stoppedSchema = z.strictObject({
-  serviceId: z.string(),
-  serviceName: z.string(),
-  replicas: z.int().min(0),
-  restoring: z.array(placeSchema),
+  serviceId: nameSchema,
+  serviceName: nameSchema,
+  replicas: z.int().min(0).max(MAX_REPLICAS),
+  restoring: z
+    .array(z.strictObject({ nodeId: nameSchema, nodeName: nameSchema, volume: nameSchema }))
+    .max(MAX_PLACES),
 });
 
-/** @param owner who writes the entries */
-export function createJournal(swarm: Swarm, owner: string): Journal {
+/**
+ * @param owner who opens entries here
+ * @param onUnreadable told of each config that is marked as an entry and is none, every time that it is come across
+ */
+export function createJournal(
+  swarm: Pick<Swarm, 'createConfig' | 'listConfigs' | 'removeConfig'>,
+  owner: string,
+  onUnreadable: (config: { readonly id: string; readonly name: string }) => void = () => undefined,
+): Journal {
+  const read = (config: SwarmConfig): readonly JournalEntry[] => {
+    const entry = readEntry(config);
+    if (entry === undefined) {
+      onUnreadable({ id: config.id, name: config.name });
+      return [];
+    }
+    return [entry];
+  };
+
   return {
     async open(stopped) {
+      const { serviceId, serviceName, replicas, restoring } = stopped;
+      const written: StoppedService = {
+        serviceId,
+        serviceName,
+        replicas,
+        restoring: restoring.map(({ nodeId, nodeName, volume }) => ({ nodeId, nodeName, volume })),
+      };
+      const config = {
+        name: entryName(serviceId),
+        labels: { [journalLabel]: owner },
+        data: JSON.stringify(written),
+      };
       try {
-        const id = await swarm.createConfig({
-          name: nameOf(stopped.serviceId),
-          labels: { [journalLabel]: owner },
-          data: JSON.stringify(stopped),
-        });
-        return { ...stopped, id, owner };
+        return { ...written, id: await swarm.createConfig(config), owner };
       } catch (error) {
-        if (error instanceof SwarmError && error.code === 'name_conflict') {
-          const message = `Another operation has stopped ${stopped.serviceName} and not started it yet. Try again later.`;
-          throw new OperationError('busy', message, { cause: error });
+        if (!(error instanceof SwarmError && error.code === 'name_conflict')) {
+          throw error;
         }
-        throw error;
+        const message =
+          'The service is stopped already, by an operation that is not over. Try again in a moment. If this stays so, ' +
+          `see who made the Docker config ${config.name}.`;
+        throw new OperationError('busy', message, { cause: error });
       }
     },
     close: ({ id }) => swarm.removeConfig(id),
-    list: async () => (await swarm.listConfigs(journalLabel)).flatMap(readEntry),
+    async list() {
+      return (await swarm.listConfigs(journalLabel)).flatMap(read);
+    },
   };
 }
 
-function nameOf(serviceId: string): string {
-  return `swarm-utils-stopped-${createHash('sha256').update(serviceId).digest('hex').slice(0, 16)}`;
+function entryName(serviceId: string): string {
+  return `swarm-utils-stopped-${createHash('sha256').update(serviceId).digest('hex').slice(0, 32)}`;
 }
 
-function readEntry({ id, labels, data }: SwarmConfig): readonly JournalEntry[] {
+/** Whoever may make configs can make one with our label: only what `open` would have written is an entry. */
+function readEntry({ id, name, labels, data }: SwarmConfig): JournalEntry | undefined {
+  const stopped = stoppedSchema.safeParse(parseJson(data)).data;
+  return stopped === undefined || entryName(stopped.serviceId) !== name
+    ? undefined
+    : { ...stopped, id, owner: labels[journalLabel] ?? '' };
+}
+
+function parseJson(text: string): unknown {
   try {
-    return [{ ...stoppedSchema.parse(JSON.parse(data)), id, owner: labels[journalLabel] ?? '' }];
+    return JSON.parse(text);
   } catch {
-    // Not ours, whatever its label says.
-    return [];
+    return undefined;
   }
 }

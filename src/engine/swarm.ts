@@ -14,6 +14,8 @@ export interface Service {
   readonly mode: 'replicated' | 'global' | 'replicated-job' | 'global-job';
   /** Only of replicated services. */
   readonly replicas?: number;
+  /** What a rollback would make of them. */
+  readonly previousReplicas?: number;
   /** Grows with every write of the service, by whomever. */
   readonly version: number;
   /** Grows with every forced update; tasks carry the value they were made from. */
@@ -214,7 +216,10 @@ export interface Swarm {
   /** Removes a Docker config; one that is gone already is no error. */
   removeConfig(id: string): Promise<void>;
 
-  /** Whether a task of any service runs in a container whose id begins like this. */
+  /**
+   * Whether a task of any service runs in a container whose id begins like this, or is still to end in it. On a node that
+   * is down none does.
+   */
   isTaskRunningIn(containerId: string): Promise<boolean>;
 
   /** The id of the service that a container of this Engine is a task of; undefined when it is none. */

@@ -5,7 +5,9 @@ import { cleanImages } from './clean-images.ts';
 import { exec } from './exec.ts';
 import { resolveImage } from './resolve-image.ts';
 import { rollout } from './rollout.ts';
+import { start } from './start.ts';
 import type { NodeContext, ServiceContext, StepContext, StepOutcome } from './step-executor.ts';
+import { stop } from './stop.ts';
 
 /**
  * Does a step, by the kind of its work.
@@ -20,6 +22,10 @@ export function executeStep(context: StepContext, step: Step): Promise<StepOutco
       return exec(ofService(context), { ...step, work });
     case 'rollout':
       return rollout(ofService(context), { ...step, work });
+    case 'stop':
+      return stop(ofService(context), { ...step, work });
+    case 'start':
+      return start(ofService(context), { ...step, work });
     case 'clean-containers':
       return cleanContainers(ofNode(context), { ...step, work });
     case 'clean-images':

@@ -66,6 +66,8 @@ export interface ServiceContext extends SharedContext {
   located?: { readonly backup: string; readonly places: readonly VolumePlace[] };
   /** Set by `stop`, before it scales: what `start` brings back. */
   stopped?: JournalEntry;
+  /** Set by `stop`, once nothing of the service is left: its version, which nobody is to change until `start`. */
+  stoppedVersion?: number;
   /** Set by `upload`: what it wrote. */
   uploaded?: readonly StoredArchive[];
   /** Set by `find-backup`: what goes where. */

@@ -1,0 +1,69 @@
+import type { TaskReport } from '../core/helper.ts';
+import { after, type Clock, poll } from './clock.ts';
+import { insist } from './insist.ts';
+import type { Service, Swarm, Task } from './swarm.ts';
+import { byNewest, isPending, reportTasks } from './task-report.ts';
+
+export interface RunOutcome {
+  readonly isRunning: boolean;
+  /** Some came to an end that nobody wanted. */
+  readonly hasFailed: boolean;
+  readonly message: string;
+  /** Those that failed, newest first. */
+  readonly tasks: readonly TaskReport[];
+}
+
+const REPORTED_TASKS = 3;
+const LOG_LINES = 20;
+
+/**
+ * Waits until a replicated service, to which its replicas were just given, runs all of them.
+ * @throws SwarmError
+ */
+export async function awaitTasksRun(
+  world: { readonly swarm: Swarm; readonly clock: Clock; readonly redact: (text: string) => string },
+  service: Service,
+  timeoutMs: number,
+  onProgress: (message: string) => void,
+): Promise<RunOutcome> {
+  const { swarm, clock } = world;
+  const wanted = service.replicas ?? 0;
+  let tasks: readonly Task[] = [];
+  let said = '';
+  const progress = () => `${tasks.filter(isRunning).length} of ${wanted} replicas run.`;
+  const running = await poll(clock, after(clock, timeoutMs), async () => {
+    tasks = await insist(clock, () => swarm.listTasks(service.id));
+    if (progress() !== said) {
+      said = progress();
+      onProgress(said);
+    }
+    return tasks.filter(isRunning).length >= wanted || undefined;
+  });
+  if (running) {
+    return { isRunning: true, hasFailed: false, message: progress(), tasks: [] };
+  }
+  const failed = tasks
+    .filter(({ state }) => state === 'failed' || state === 'rejected')
+    .toSorted(byNewest(({ stateAt }) => stateAt));
+  const waiting = tasks.find(({ state, desiredState }) => isPending(state) && desiredState === 'running');
+  const why = failed[0]?.error ?? waiting?.error ?? waiting?.message;
+  return {
+    isRunning: false,
+    hasFailed: failed.length > 0,
+    message: world.redact(
+      `The service has its replicas again, but after ${timeoutMs} ms only ${progress()}` +
+        `${why === undefined ? '' : ` ${why}.`} The swarm keeps trying; see \`docker service ps ${service.name}\`.`,
+    ),
+    tasks: await reportTasks(
+      swarm,
+      failed.slice(0, REPORTED_TASKS),
+      LOG_LINES,
+      world.redact,
+      service.logDriver,
+    ),
+  };
+}
+
+function isRunning({ state, desiredState }: Task): boolean {
+  return state === 'running' && desiredState === 'running';
+}

@@ -1,0 +1,54 @@
+import type { OperationErrorCode } from '../../core/errors.ts';
+import type { ServiceWork } from '../../core/step.ts';
+import { awaitTasksRun, type RunOutcome } from '../await-tasks.ts';
+import { bringBack } from '../bring-back.ts';
+import { insist } from '../insist.ts';
+import type { ServiceContext, StepExecutor, StepOutcome } from './step-executor.ts';
+
+/**
+ * Gives the service what it had before `stop`, and waits until that runs. What somebody else wrote meanwhile is left as it
+ * is, but not passed over: the volumes may have changed while they were read.
+ * @throws OperationError `update_conflict`
+ * @throws SwarmError: then the journal keeps what is to be done
+ */
+export const start: StepExecutor<ServiceWork & { kind: 'start' }> = async (context, step) => {
+  const { world, stopped } = context;
+  if (stopped === undefined) {
+    return { status: 'skipped', message: 'It was not stopped.' };
+  }
+  const wasWritten = await isWritten(context);
+  const comeback = await bringBack(world, stopped);
+  await insist(world.clock, () => world.journal.close(stopped));
+  delete context.stopped;
+  if (comeback.status === 'gone') {
+    return fail('target_gone', 'Somebody removed the service meanwhile.');
+  }
+  const { service } = comeback;
+  const timeoutMs = step.timeoutMs + world.settings.timeouts.pendingMs;
+  const outcome = await awaitTasksRun(world, service, timeoutMs, context.onProgress);
+  if (wasWritten) {
+    const message =
+      'Somebody else wrote the service while it was stopped, so its volumes may have changed meanwhile: do not trust ' +
+      `what was made of them. It has ${service.replicas} replicas now.`;
+    return { ...fail('written_meanwhile', message), ...(!outcome.isRunning && { tasks: outcome.tasks }) };
+  }
+  return outcome.isRunning ? { status: 'succeeded', message: outcome.message } : notStarted(outcome);
+};
+
+/** Whether the service is not as `stop` left it. Where that did not come to its end, nothing relies on it. */
+async function isWritten({ world, service, stoppedVersion }: ServiceContext): Promise<boolean> {
+  if (stoppedVersion === undefined) {
+    return false;
+  }
+  const now = await insist(world.clock, () => world.swarm.getService(service.id));
+  return now !== undefined && (now.version !== stoppedVersion || now.replicas !== 0);
+}
+
+function notStarted({ hasFailed, message, tasks }: RunOutcome): StepOutcome {
+  const error = { code: 'not_started' as const, message };
+  return { status: hasFailed ? 'failed' : 'timed_out', message, tasks, error };
+}
+
+function fail(code: OperationErrorCode, message: string): StepOutcome {
+  return { status: 'failed', message, error: { code, message } };
+}
