@@ -36,6 +36,11 @@ export const countValue: ValueReader<number> = {
   read: text => (/^\d{1,7}$/.test(text) && Number(text) <= 1_000_000 ? Number(text) : undefined),
 };
 
+export const parallelValue: ValueReader<number> = {
+  expects: 'a whole number from 1 to 100',
+  read: text => (/^[1-9]\d{0,2}$/.test(text) && Number(text) <= 100 ? Number(text) : undefined),
+};
+
 /** A word of anything but white space. */
 /** One, since a token must carry exactly this one. */
 export const audienceValue: ValueReader<string> = {

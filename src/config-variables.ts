@@ -10,6 +10,7 @@ import {
   imageValue,
   masterKeyValue,
   organizationValue,
+  parallelValue,
   pemValue,
   portValue,
   registryValue,
@@ -31,6 +32,7 @@ import {
   s3HostValue,
   textValue,
 } from './core/label-values.ts';
+import { cronExpressionValue, timeZoneValue } from './core/schedule-values.ts';
 
 const http = {
   SWARM_UTILS_SERVER_PORT: withDefault(portValue, '3000', 'HTTP port.'),
@@ -276,13 +278,33 @@ const host = {
   ),
 };
 
+const schedule = {
+  SWARM_UTILS_CRON_EXPR: withDefault(
+    cronExpressionValue,
+    '0 0 3 * * *',
+    'When all services are cleaned, then all nodes, then all services are backed up. Labels can give a service its own time.',
+  ),
+  SWARM_UTILS_CRON_TZ: withDefault(timeZoneValue, 'UTC', 'Time zone of all cron expressions.'),
+  SWARM_UTILS_IS_CRON_CLEAN_SERVICE: withDefault(
+    booleanValue,
+    'true',
+    'Whether services are cleaned then. The label `swarm-utils.clean.cron` of a service counts all the same.',
+  ),
+  SWARM_UTILS_IS_CRON_CLEAN_NODE: withDefault(booleanValue, 'true', 'Whether nodes are cleaned then.'),
+  SWARM_UTILS_IS_CRON_BACKUP_SERVICE: withDefault(
+    booleanValue,
+    'true',
+    'Whether services are backed up then. The label `swarm-utils.backup.cron` of a service counts all the same.',
+  ),
+  SWARM_UTILS_PARALLEL_OPERATIONS: withDefault(
+    parallelValue,
+    '10',
+    'How many operations run at the same time of those that begin together, by the clock or by a call for all nodes.',
+  ),
+};
+
 /** Known and checked, so that the environment of an earlier or later version starts, but without effect in this one. */
 const withoutEffect = {
-  SWARM_UTILS_IS_CRON_BACKUP_SERVICE: optional(booleanValue, ''),
-  SWARM_UTILS_IS_CRON_CLEAN_SERVICE: optional(booleanValue, ''),
-  SWARM_UTILS_IS_CRON_CLEAN_NODE: optional(booleanValue, ''),
-  SWARM_UTILS_CRON_EXPR: optional(textValue, ''),
-  SWARM_UTILS_CRON_TZ: optional(textValue, ''),
   SWARM_UTILS_GITHUB_API_URL: optional(urlValue, ''),
   SWARM_UTILS_GITHUB_API_TOKEN: secret(schemaOf(credentialValue), ''),
 };
@@ -298,11 +320,22 @@ export const variableGroups: readonly {
   { title: 'Update', variables: update },
   { title: 'Clean', variables: clean },
   { title: 'Backup and restore', variables: backup },
+  { title: 'On a schedule', variables: schedule },
   { title: 'Registries', variables: registry },
   { title: 'Engine, data and log', variables: host },
 ];
 
-const effective = { ...http, ...webhooks, ...oidc, ...update, ...clean, ...backup, ...registry, ...host };
+const effective = {
+  ...http,
+  ...webhooks,
+  ...oidc,
+  ...update,
+  ...clean,
+  ...backup,
+  ...schedule,
+  ...registry,
+  ...host,
+};
 
 /** Every variable there is, by its name. */
 export const variables: ReadonlyMap<string, Variable<unknown>> = new Map(

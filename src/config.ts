@@ -2,6 +2,7 @@ import { collectTexts, type Fault } from './config-texts.ts';
 import { type Environment, environmentSchema, namesWithoutEffect, variables } from './config-variables.ts';
 import type { TokenSecret } from './core/plain-token.ts';
 import type { RegistryCredentials } from './core/registry-credentials.ts';
+import type { CronSettings } from './core/schedule-entry.ts';
 import type { EngineConnection } from './engine/dockerode.ts';
 import type { EngineSettings } from './engine/steps/step-executor.ts';
 
@@ -31,6 +32,7 @@ export interface Config {
     readonly gitlabSigningTokens: Readonly<Record<string, string>> | undefined;
   };
   readonly engine: EngineSettings;
+  readonly cron: CronSettings;
   readonly docker: EngineConnection;
   readonly dataDir: string;
   readonly logLevel: Environment['SWARM_UTILS_LOG_LEVEL'];
@@ -131,6 +133,14 @@ function group(env: Environment, texts: ReadonlyMap<string, string>): Config {
         restic: env.SWARM_UTILS_BACKUP_RESTIC_IMAGE,
         rclone: env.SWARM_UTILS_BACKUP_RCLONE_IMAGE,
       },
+    },
+    cron: {
+      expression: env.SWARM_UTILS_CRON_EXPR,
+      timeZone: env.SWARM_UTILS_CRON_TZ,
+      cleansServices: env.SWARM_UTILS_IS_CRON_CLEAN_SERVICE,
+      cleansNodes: env.SWARM_UTILS_IS_CRON_CLEAN_NODE,
+      backsUpServices: env.SWARM_UTILS_IS_CRON_BACKUP_SERVICE,
+      parallel: env.SWARM_UTILS_PARALLEL_OPERATIONS,
     },
     docker: docker(env),
     dataDir: env.SWARM_UTILS_DATA_DIR,

@@ -201,11 +201,54 @@ describe('loadConfig', () => {
     assertFault(file, /_KEY_FILE names "\/key", which is empty$/, { '/key': '\n' });
   });
 
+  it('reads when what happens by itself, and refuses what never would', () => {
+    assert.deepEqual(load({}).cron, {
+      expression: '0 0 3 * * *',
+      timeZone: 'UTC',
+      cleansServices: true,
+      cleansNodes: true,
+      backsUpServices: true,
+      parallel: 10,
+    });
+    const config = load({
+      SWARM_UTILS_CRON_EXPR: '*/30  4 * * 1-5',
+      SWARM_UTILS_CRON_TZ: 'Europe/Berlin',
+      SWARM_UTILS_IS_CRON_CLEAN_SERVICE: 'false',
+      SWARM_UTILS_IS_CRON_CLEAN_NODE: 'false',
+      SWARM_UTILS_IS_CRON_BACKUP_SERVICE: 'false',
+      SWARM_UTILS_PARALLEL_OPERATIONS: '1',
+    });
+    assert.deepEqual(config.cron, {
+      expression: '*/30 4 * * 1-5',
+      timeZone: 'Europe/Berlin',
+      cleansServices: false,
+      cleansNodes: false,
+      backsUpServices: false,
+      parallel: 1,
+    });
+    assertFault(
+      { SWARM_UTILS_CRON_EXPR: '0 0 0 30 2 *' },
+      /^SWARM_UTILS_CRON_EXPR is "0 0 0 30 2 \*", must be a cron/,
+    );
+    assertFault({ SWARM_UTILS_CRON_EXPR: 'daily' }, /^SWARM_UTILS_CRON_EXPR/);
+    assertFault(
+      { SWARM_UTILS_CRON_TZ: 'Mars/Phobos' },
+      /^SWARM_UTILS_CRON_TZ is "Mars\/Phobos", must be a time zone/,
+    );
+    for (const wrong of ['0', '101', '1.5', '-1']) {
+      assertFault({ SWARM_UTILS_PARALLEL_OPERATIONS: wrong }, /^SWARM_UTILS_PARALLEL_OPERATIONS/);
+    }
+  });
+
   it('accepts what has no effect yet, checks it, and names it', () => {
-    const config = load({ SWARM_UTILS_CRON_EXPR: '0 0 3 * * *', SWARM_UTILS_S3_SECRET_KEY: 'a-secret-key' });
-    assert.deepEqual(config.withoutEffect, ['SWARM_UTILS_CRON_EXPR', 'SWARM_UTILS_S3_SECRET_KEY']);
-    assert.deepEqual(config.secretValues, ['a-secret-key']);
-    assertFault({ SWARM_UTILS_S3_RETENTION_DAYS: 'five' }, /must be days/);
+    const url = 'https://github.example.com/api/v3';
+    const config = load({
+      SWARM_UTILS_GITHUB_API_URL: url,
+      SWARM_UTILS_GITHUB_API_TOKEN: 'a-secret-token',
+    });
+    assert.deepEqual(config.withoutEffect, ['SWARM_UTILS_GITHUB_API_URL', 'SWARM_UTILS_GITHUB_API_TOKEN']);
+    assert.deepEqual(config.secretValues, ['a-secret-token']);
+    assertFault({ SWARM_UTILS_GITHUB_API_URL: 'github' }, /must be an absolute https URL/);
     const documented = new Set(variableGroups.flatMap(group => Object.keys(group.variables)));
     assert.deepEqual(
       [...variables.keys()].filter(name => !documented.has(name)),

@@ -22,6 +22,7 @@ import {
   type ValueReader,
 } from './label-values.ts';
 import { type ActionName, actionNames } from './operation.ts';
+import { cronExpressionValue } from './schedule-values.ts';
 
 /** One label of the contract: parser and reference page are made from it. */
 export interface LabelDefinition<T> {
@@ -69,8 +70,17 @@ export function actionLabels<A extends ActionName>(action: A) {
       durationMsValue,
       'Time for the action itself. Default: the environment.',
     ),
+    cron: define(`${action}.cron`, cronExpressionValue, cronDescriptions[action]),
   };
 }
+
+const zone = 'in the time zone `SWARM_UTILS_CRON_TZ`';
+const cronDescriptions: Readonly<Record<ActionName, string>> = {
+  update: `When to deploy the running reference anew if its tag has moved, ${zone}. Absent: never.`,
+  clean: `When to clean the service, ${zone}, instead of at \`SWARM_UTILS_CRON_EXPR\`.`,
+  backup: `When to back the service up, ${zone}, instead of at \`SWARM_UTILS_CRON_EXPR\`.`,
+  restore: `When to try a restore without touching anything (a drill), ${zone}. Absent: never.`,
+};
 
 /** The labels of one provider's grant for one action. */
 export function grantLabels(action: ActionName, provider: ProviderName) {

@@ -167,8 +167,11 @@ function readAction(
       const grant = readGrant(reader, action, provider);
       return grant === undefined || voidGrants.has(grantKey(action, provider)) ? [] : [grant];
     }),
-    ...defined({ token: reader.read(definitions.token), timeoutMs: reader.read(definitions.timeout) }),
-    ...defined({ cron: reader.read(definitions.cron) }),
+    ...defined({
+      token: reader.read(definitions.token),
+      timeoutMs: reader.read(definitions.timeout),
+      cron: reader.read(definitions.cron),
+    }),
   };
 }
 

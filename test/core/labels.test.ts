@@ -23,6 +23,7 @@ suite('labels of the contract', () => {
     enable: 'true',
     token: 'secret',
     timeout: '60_000',
+    cron: ' 0  3 * * 1-5 ',
     'github.repository': 'Acme/Shop',
     'github-org.repository': 'acme/*',
     'gitlab.repository': 'group/sub/project',
@@ -96,10 +97,11 @@ suite('labels of the contract', () => {
   test('are read for each action', () => {
     const labels = parse(every);
     for (const action of actionNames) {
-      const { isEnabled, token, timeoutMs, grants, faults } = labels[action];
+      const { isEnabled, token, timeoutMs, cron, grants, faults } = labels[action];
       assert.equal(isEnabled, true);
       assert.equal(token && new PlainToken('secret').matches(token), true);
       assert.equal(timeoutMs, 60_000);
+      assert.equal(cron, '0 3 * * 1-5');
       assert.deepEqual(faults, []);
       assert.deepEqual(
         grants.map(({ provider }) => provider),
