@@ -95,6 +95,8 @@ export interface Operation {
   /** Times are ISO 8601 in UTC. */
   readonly createdAt: string;
   readonly startedAt?: string;
+  /** How long it may take from its start on, milliseconds; known once it has begun. */
+  readonly timeoutMs?: number;
   readonly finishedAt?: string;
   readonly error?: { readonly code: OperationErrorCode; readonly message: string };
 }

@@ -167,6 +167,10 @@ export function createOperations({
     image(image: Operation['image']) {
       change(record, image === undefined ? {} : { image });
     },
+    timeBudget(timeoutMs: number) {
+      // The first step follows at once, and with it an event and what is saved.
+      record.operation = { ...record.operation, timeoutMs };
+    },
     progress(step: string, message: string) {
       tell(record, { type: 'progress', step, message });
     },

@@ -1,5 +1,4 @@
 import { type LabelTokenContent, redeemLabelToken } from '../core/authorize.ts';
-import { OperationError, type OperationErrorCode } from '../core/errors.ts';
 import type { ImageReference } from '../core/image-reference.ts';
 import type { Operation, Verdict } from '../core/operation.ts';
 import { showable } from '../core/outside-text.ts';
@@ -7,10 +6,12 @@ import { planOperation } from '../core/plan/index.ts';
 import { createRedactor } from '../core/redactor.ts';
 import type { RemovalReport, RemovedItem, Step, StepReport } from '../core/step.ts';
 import type { ServiceTarget } from '../core/target.ts';
+import { needsCounts, timeBudgetMs } from '../core/time-budget.ts';
+import { after } from './clock.ts';
 import { decideAgain, decideOnImageAgain } from './decide-again.ts';
+import { describeError } from './describe-error.ts';
 import { executeStep } from './steps/index.ts';
 import type { EngineWorld, StepContext, StepOutcome } from './steps/step-executor.ts';
-import { SwarmError, type SwarmErrorCode } from './swarm.ts';
 
 /** What of an operation is known once it has run. */
 export type OperationEnd = { readonly status: Verdict } & Pick<Operation, 'image' | 'error'>;
@@ -20,6 +21,8 @@ export interface OperationListener {
   step(report: StepReport): void;
   /** The image is known. */
   image(image: Operation['image']): void;
+  /** How long it may take from now on is known, milliseconds. */
+  timeBudget(timeoutMs: number): void;
   progress(step: string, message: string): void;
   /** What is for the log only; the caller is told no more than that there was a fault. */
   internalError(error: unknown): void;
@@ -37,9 +40,11 @@ export async function runOperation(
 ): Promise<OperationEnd> {
   try {
     const { context, steps } = await prepare(world, content);
-    return await runSteps(context, steps, listener);
+    const timeoutMs = await readTimeBudget(context, steps);
+    listener.timeBudget(timeoutMs);
+    return await runSteps(context, steps, listener, timeoutMs);
   } catch (error) {
-    return endOf(world, describeError(error, listener));
+    return endOf(world, failed(error, listener));
   }
 }
 
@@ -58,6 +63,16 @@ async function prepare(world: EngineWorld, content: LabelTokenContent) {
   return { context: { world: withSecretsOf(target, world), target, service, checkStillAllowed }, steps };
 }
 
+async function readTimeBudget(shared: WithoutProgress<StepContext>, steps: readonly Step[]): Promise<number> {
+  const { swarm, settings } = shared.world;
+  const tasks = 'service' in shared && needsCounts(steps) ? await swarm.listTasks(shared.service.id) : [];
+  const running = tasks.filter(
+    ({ state, desiredState }) => state === 'running' && desiredState === 'running',
+  );
+  const nodes = new Set((running.length > 0 ? running : tasks).map(({ nodeId }) => nodeId));
+  return timeBudgetMs(steps, { tasks: running.length, nodes: nodes.size }, settings.timeouts);
+}
+
 /** What the tasks print may hold the secrets that the service's own labels hold. */
 function withSecretsOf({ labels }: ServiceTarget, world: EngineWorld): EngineWorld {
   const { accessKey, secretKey } = labels.backup.s3;
@@ -68,16 +83,26 @@ function withSecretsOf({ labels }: ServiceTarget, world: EngineWorld): EngineWor
 
 type WithoutProgress<C> = C extends unknown ? Omit<C, 'onProgress'> : never;
 
-/** Does the steps in their order. After a failure, and when nothing is to do, only those that are `always` done. */
+/**
+ * Does the steps in their order. After a failure, when nothing is to do, and when the time is up, only those that are
+ * `always` done. What has begun has a time-out of its own.
+ * @param timeoutMs of them all, milliseconds
+ */
 export async function runSteps(
   shared: WithoutProgress<StepContext>,
   steps: readonly Step[],
   listener: OperationListener,
+  timeoutMs: number,
 ): Promise<OperationEnd> {
   let end: OperationEnd = { status: 'succeeded' };
+  const { clock } = shared.world;
+  const deadline = after(clock, timeoutMs);
   const context: StepContext = { ...shared, onProgress: message => listener.progress(current, message) };
   let current = '';
   for (const step of steps) {
+    if (end.status === 'succeeded' && step.when === 'on-success' && clock.now() > deadline) {
+      end = { ...end, ...tooLate(step, timeoutMs) };
+    }
     if (end.status !== 'succeeded' && step.when === 'on-success') {
       listener.step({ name: step.name, status: 'skipped' });
       continue;
@@ -98,11 +123,16 @@ export async function runSteps(
   return end;
 }
 
+function tooLate({ name }: Step, timeoutMs: number): OperationEnd {
+  const message = `The time-out of the whole operation, ${timeoutMs} ms, passed before the step ${name} could begin.`;
+  return { status: 'timed_out', error: { code: 'timed_out', message } };
+}
+
 async function runStep(context: StepContext, step: Step, listener: OperationListener): Promise<StepOutcome> {
   const startedAt = context.world.clock.now();
   const begun = { name: step.name, startedAt: startedAt.toISOString() };
   listener.step({ ...begun, status: 'running' });
-  const outcome = await executeStep(context, step).catch(error => describeError(error, listener));
+  const outcome = await executeStep(context, step).catch(error => failed(error, listener));
   const { status, message, helper, tasks, removal, volumes } = outcome;
   listener.step({
     ...begun,
@@ -137,48 +167,10 @@ function endOf(world: EngineWorld, outcome: StepOutcome): OperationEnd {
   };
 }
 
-const codeBySwarmError: Readonly<Record<SwarmErrorCode, OperationErrorCode>> = {
-  unavailable: 'swarm_unavailable',
-  not_found: 'target_gone',
-  out_of_sequence: 'update_conflict',
-  name_conflict: 'helper_busy',
-  logs_unavailable: 'internal',
-  image_not_found: 'image_not_found',
-  registry_unauthorized: 'registry_unauthorized',
-  registry_unreachable: 'registry_unreachable',
-  rejected: 'rejected',
-};
-
-const adviceByCode: Partial<Record<OperationErrorCode, string>> = {
-  image_not_found: 'The registry does not have this image',
-  registry_unauthorized:
-    'The registry refused the login, or lacks the image for it. Check swarm-utils.update.registry.* on the service ' +
-    'and SWARM_UTILS_REGISTRY_* on swarm-utils',
-  registry_unreachable: 'The registry could not be asked for the digest, so nothing was deployed',
-  swarm_unavailable: 'The swarm manager could not be reached',
-  rejected: 'The Engine refused',
-};
-
-type Failure = StepOutcome & { readonly error: NonNullable<StepOutcome['error']> };
-
-function describeError(error: unknown, listener: OperationListener): Failure {
-  if (error instanceof OperationError) {
-    return failure(error.code, error.message);
+function failed(error: unknown, listener: OperationListener): StepOutcome & { readonly message: string } {
+  const { code, message, isForLog } = describeError(error);
+  if (isForLog) {
+    listener.internalError(error);
   }
-  if (error instanceof SwarmError) {
-    const code = codeBySwarmError[error.code];
-    const advice = adviceByCode[code] ?? 'The Engine refused';
-    if (code === 'swarm_unavailable') {
-      // Names the socket or address of the Engine, which is for the log only.
-      listener.internalError(error);
-      return failure(code, `${advice}.`);
-    }
-    return failure(code, `${advice}: ${error.message}`);
-  }
-  listener.internalError(error);
-  return failure('internal', 'swarm-utils itself failed; its log says how.');
-}
-
-function failure(code: OperationErrorCode, message: string): Failure {
   return { status: 'failed', message, error: { code, message } };
 }

@@ -429,7 +429,7 @@ suite('steps', () => {
       target: serviceTarget(service),
       checkStillAllowed: async () => service.version,
     };
-    const end = await runSteps(shared, steps, recorder.listener);
+    const end = await runSteps(shared, steps, recorder.listener, 60_000);
     return { end, ends: recorder.ends(), progress: recorder.progress };
   }
 
@@ -473,5 +473,60 @@ suite('steps', () => {
       { name: 'rollout', when: 'on-success', timeoutMs: 1, work: { kind: 'rollout' } },
     ]);
     assert.equal(end.error?.code, 'internal');
+  });
+});
+
+suite('the time of the whole operation', () => {
+  const labels = { 'swarm-utils.update.exec-pre': 'a', 'swarm-utils.update.exec-post': 'b' };
+
+  test('is told when it begins: of each step as often as it is done', async () => {
+    const world = createWorld();
+    const { budgets } = await run(world, addShop(world, { labels, replicas: 3 }));
+    const onceMs = 60_000 + 20_000;
+    assert.deepEqual(budgets, [onceMs + 3 * onceMs + onceMs + 3 * onceMs + 10_000]);
+    const plain = createWorld();
+    assert.deepEqual((await run(plain, addShop(plain))).budgets, [2 * onceMs + 10_000]);
+  });
+
+  test('when it is up, nothing begins but what is always done', async () => {
+    const world = createWorld();
+    const service = addShop(world);
+    const step = (name: string, when: Step['when']): Step => ({
+      name,
+      when,
+      timeoutMs: 60_000,
+      work: { kind: 'exec', shell: 'sh', script: name },
+    });
+    // Each takes its time, and none too much of it.
+    world.swarm.onHelper((helper, swarm) => {
+      const task = swarm.addTask({ serviceId: helper.id });
+      world.clock.at(world.clock.elapsedMs + 30_000, () =>
+        swarm.changeTask(task.id, { state: 'complete', exitCode: 0 }),
+      );
+    });
+    const recorder = createRecorder();
+    const shared = {
+      world,
+      service,
+      target: serviceTarget(service),
+      checkStillAllowed: async () => service.version,
+    };
+    const steps = [
+      step('stop', 'on-success'),
+      step('upload', 'on-success'),
+      step('more', 'on-success'),
+      step('start', 'always'),
+      step('verify', 'on-success'),
+    ];
+    const end = await runSteps(shared, steps, recorder.listener, 50_000);
+    assert.deepEqual(recorder.ends(), [
+      'stop succeeded',
+      'upload succeeded',
+      'more skipped',
+      'start succeeded',
+      'verify skipped',
+    ]);
+    assert.deepEqual([end.status, end.error?.code], ['timed_out', 'timed_out']);
+    assert.match(end.error?.message ?? '', /50000 ms, passed before the step more could begin/);
   });
 });

@@ -43,6 +43,7 @@ export function createWorld(settings: Partial<EngineSettings> = {}): TestWorld {
     clock,
     swarm,
     owner: 'owner-of-the-test',
+    namesInUse: new Set(),
     journal: createJournal(swarm, 'owner-of-the-test'),
     isOwnService: async serviceId => serviceId === ownServiceId,
     redact: text => text.replaceAll(secret, '[redacted]'),
@@ -102,15 +103,17 @@ export function createRecorder() {
   const reports: StepReport[] = [];
   const progress: string[] = [];
   const faults: unknown[] = [];
+  const budgets: number[] = [];
   const images: unknown[] = [];
   const listener: OperationListener = {
     step: report => reports.push(report),
     image: image => images.push(image),
     progress: (step, message) => progress.push(`${step}: ${message}`),
+    timeBudget: timeoutMs => budgets.push(timeoutMs),
     internalError: error => faults.push(error),
   };
   /** How each step ended. */
   const ends = () =>
     reports.filter(({ status }) => status !== 'running').map(({ name, status }) => `${name} ${status}`);
-  return { listener, reports, progress, faults, images, ends };
+  return { listener, reports, progress, faults, images, budgets, ends };
 }
