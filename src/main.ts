@@ -13,6 +13,7 @@ import { createJournal } from './engine/journal.ts';
 import { createLabelWatch } from './engine/label-watch.ts';
 import { createOperations } from './engine/operations.ts';
 import { createOwnServiceCheck } from './engine/own-service.ts';
+import { createOwner, readContainerId } from './engine/owner.ts';
 import { createParsedTargets } from './engine/parsed-targets.ts';
 import { openStore } from './engine/store.ts';
 import { closeServer, listen, stopOnSignal } from './graceful-stop.ts';
@@ -83,6 +84,8 @@ function start(config: Config): void {
 /** Composes the program. Resolves when it listens. */
 async function serve(config: Config, log: Log, redact: (text: string) => string): Promise<void> {
   const swarm = createDockerodeSwarm(config.docker);
+  const container = ownContainer();
+  const owner = createOwner(container);
   const store = openStore(config.dataDir, systemClock.now());
   for (const operation of store.interrupted) {
     logFinished(log, operation);
@@ -92,9 +95,15 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
       swarm,
       clock: systemClock,
       settings: config.engine,
-      owner: hostname(),
-      journal: createJournal(swarm, hostname()),
-      isOwnService: createOwnServiceCheck(swarm, hostname()),
+      owner,
+      namesInUse: new Set(),
+      journal: createJournal(swarm, owner, config =>
+        log.warn(
+          { event: 'journal.unreadable', ...config },
+          'a Docker config that is no entry of the journal',
+        ),
+      ),
+      isOwnService: createOwnServiceCheck(swarm, container),
       redact,
     },
     history: store.history,
@@ -161,6 +170,15 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
       'the Engine can not be reached or is no manager: not ready',
     );
   });
+}
+
+/** Its id, or the host's name outside of one. The host name of a container can be anything. */
+function ownContainer(): string {
+  try {
+    return readContainerId(readFileSync('/proc/self/mountinfo', 'utf8')) ?? hostname();
+  } catch {
+    return hostname();
+  }
 }
 
 function logStart(log: Log, config: Config, { webhooks, tokens }: Providers): void {

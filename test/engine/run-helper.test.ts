@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { HelperService } from '../../src/core/helper.ts';
 import { runHelper } from '../../src/engine/run-helper.ts';
-import { SwarmError, type Task } from '../../src/engine/swarm.ts';
+import { type Node, SwarmError, type Task } from '../../src/engine/swarm.ts';
 import { createWorld, secret, type TestWorld, unassigned } from './world.ts';
 
 const helper: HelperService = {
@@ -229,16 +229,21 @@ suite('a helper is removed', () => {
 });
 
 suite('a helper that is there already', () => {
+  const living = 'a1b2c3d4e5f6';
   const leftover = (
     world: TestWorld,
     task: Partial<Task> | undefined,
-    labels: Record<string, string> = { 'swarm-utils.helper': 'true' },
+    labels: Record<string, string> = { 'swarm-utils.helper': `${living}/1` },
   ) => {
-    const service = world.swarm.addService({ name: helper.name, labels, id: 'leftover' });
+    const { swarm } = world;
+    const other = swarm.addService({ name: 'swarm-utils' });
+    swarm.addTask({ serviceId: other.id, containerId: `${living}${'0'.repeat(52)}` });
+    const service = swarm.addService({ name: helper.name, labels, id: 'leftover' });
     if (task !== undefined) {
-      world.swarm.addTask({ serviceId: service.id, ...task });
+      swarm.addTask({ serviceId: service.id, ...task });
     }
   };
+  const labelled = (owner: string) => ({ 'swarm-utils.helper': owner });
 
   test('and has finished goes, and the new one runs', async () => {
     for (const state of ['complete', 'failed', 'rejected', 'shutdown'] as const) {
@@ -250,13 +255,44 @@ suite('a helper that is there already', () => {
     }
   });
 
-  test('and is at work is let be', async () => {
+  test('and is at work for somebody who is alive is let be', async () => {
     for (const state of ['running', 'preparing', 'pending', 'new'] as const) {
       const world = createWorld();
       leftover(world, { state });
       await assert.rejects(run(world), { name: 'OperationError', code: 'helper_busy' }, state);
       assert.equal(world.swarm.callsOf('removeService').length, 0);
     }
+  });
+
+  test('and is at work for nobody goes, and the new one runs when it has stopped', async () => {
+    // The last one is this very world's, which has none of that name at work.
+    for (const owner of ['0123456789ab/1', 'a-host/1', 'true', '', createWorld().owner]) {
+      const world = createWorld();
+      leftover(world, { state: 'running', id: 'left-task' }, labelled(owner));
+      let lookedAt = 0;
+      const slow = {
+        ...world.swarm,
+        getTask: async () => {
+          lookedAt += 1;
+          return lookedAt < 5 ? ({ state: 'running' } as Task) : undefined;
+        },
+        createHelper: (...args: Parameters<typeof world.swarm.createHelper>) => {
+          assert.ok(lookedAt === 0 || lookedAt >= 5, `after ${lookedAt} looks`);
+          return world.swarm.createHelper(...args);
+        },
+      };
+      assert.equal((await run({ ...world, swarm: slow })).status, 'succeeded', owner);
+      await assertGone(world);
+    }
+  });
+
+  test('and is at work for this process is not disturbed', async () => {
+    const world = setUp({ state: 'running' }, [5000, { state: 'complete', exitCode: 0 }]);
+    const first = run(world);
+    await assert.rejects(run(world), { code: 'helper_busy' });
+    assert.equal((await first).status, 'succeeded');
+    assert.equal((await run(world)).status, 'succeeded');
+    assert.equal(world.namesInUse.size, 0);
   });
 
   test('and has no tasks yet is at work, until it is older than the pending time-out', async () => {
@@ -287,6 +323,113 @@ suite('a helper that is there already', () => {
     leftover(world, { state: 'complete' });
     world.swarm.fail('createHelper', new SwarmError('name_conflict', 'exists'), 2);
     await assert.rejects(run(world), { code: 'name_conflict' });
+  });
+});
+
+suite('a helper whose node', () => {
+  const on = (task: Partial<Task>, node: Partial<Node>) => {
+    const world = setUp({ nodeId: 'node-2', ...task });
+    world.swarm.addNode({ id: 'node-2', hostname: 'two' });
+    world.clock.at(10_000, () => world.swarm.addNode({ id: 'node-2', hostname: 'two', ...node }));
+    return world;
+  };
+
+  test('goes down is not waited for, nor asked what it printed', async () => {
+    const world = on({ state: 'running' }, { state: 'down' });
+    const outcome = await run(world, { nodeId: 'node-2' });
+    assert.deepEqual(
+      [outcome.status, outcome.code, outcome.message],
+      ['failed', 'node_unavailable', "The node two is down, so the helper there can't be waited for."],
+    );
+    assert.deepEqual(outcome.report.tasks[0]?.node, 'two');
+    assert.equal(world.swarm.callsOf('taskLogs').length, 0);
+    assert.ok(world.clock.elapsedMs < 13_000, `${world.clock.elapsedMs}`);
+    await assertGone(world);
+  });
+
+  test('is closed before the helper has a place on it', async () => {
+    for (const availability of ['drain', 'pause'] as const) {
+      const world = on({ state: 'pending', ...unassigned }, { availability });
+      const outcome = await run(world, { nodeId: 'node-2' });
+      assert.equal(outcome.code, 'node_unavailable');
+      assert.match(outcome.message ?? '', new RegExp(`node two is ${availability}`));
+      assert.ok(world.clock.elapsedMs < 13_000);
+    }
+  });
+
+  test('takes no others goes on with those that it has', async () => {
+    const world = on({ state: 'running' }, { availability: 'pause' });
+    world.clock.at(30_000, () => world.swarm.changeTask('helper-task', { state: 'complete', exitCode: 0 }));
+    assert.equal((await run(world, { nodeId: 'node-2' })).status, 'succeeded');
+  });
+
+  test('has left the swarm is not waited for', async () => {
+    const world = setUp({ state: 'running', nodeId: 'node-9' });
+    assert.equal((await run(world, { nodeId: 'node-9' })).code, 'node_unavailable');
+  });
+});
+
+suite('the secrets of a helper', () => {
+  const secrets = [
+    { path: '/run/secrets/key', value: 'canary-key' },
+    { path: '/run/secrets/password', value: 'canary-password' },
+  ];
+
+  test('are there for it, and for nobody after it', async () => {
+    const world = setUp({ state: 'complete', exitCode: 0 });
+    await run(world, { secrets });
+    const { swarm } = world;
+    const made = swarm.callsOf('createSecret').map(([secret]) => secret);
+    assert.deepEqual(
+      made.map(({ value, owner }) => [value, owner]),
+      [
+        ['canary-key', world.owner],
+        ['canary-password', world.owner],
+      ],
+    );
+    assert.ok(made.every(({ name }) => name.length <= 64));
+    const given = swarm.callsOf('createHelper')[0]?.[1].secrets ?? [];
+    assert.deepEqual(
+      given.map(({ name, path }) => [name, path]),
+      made.map(({ name }, index) => [name, secrets[index]?.path]),
+    );
+    assert.deepEqual(await swarm.listHelperSecrets(), []);
+    assert.equal(world.namesInUse.size, 0);
+    const order = swarm.calls.map(({ method }) => method);
+    assert.ok(order.indexOf('removeService') < order.indexOf('removeSecret'));
+  });
+
+  test('are removed when the helper can not be made', async () => {
+    const world = createWorld();
+    world.swarm.fail('createHelper', new SwarmError('rejected', 'invalid mount'));
+    await assert.rejects(run(world, { secrets }), { code: 'rejected' });
+    assert.deepEqual([await world.swarm.listHelperSecrets(), world.namesInUse.size], [[], 0]);
+  });
+
+  test('are removed when the next one can not be made', async () => {
+    const world = createWorld();
+    world.swarm.before('createSecret', () => {
+      if (world.swarm.callsOf('createSecret').length === 2) {
+        world.swarm.fail('createSecret', new SwarmError('rejected', 'too large'));
+      }
+    });
+    await assert.rejects(run(world, { secrets }), { code: 'rejected' });
+    assert.deepEqual([await world.swarm.listHelperSecrets(), world.namesInUse.size], [[], 0]);
+    assert.equal(world.swarm.callsOf('createHelper').length, 0);
+  });
+
+  test('are removed when its node is lost', async () => {
+    const world = setUp({ state: 'running', nodeId: 'node-9' });
+    await run(world, { secrets, nodeId: 'node-9' });
+    assert.deepEqual(await world.swarm.listHelperSecrets(), []);
+  });
+
+  test('that can not be removed cost the verdict nothing: they count as left behind', async () => {
+    const world = setUp({ state: 'complete', exitCode: 0 });
+    world.swarm.fail('removeSecret', away, 1e9);
+    assert.equal((await run(world, { secrets })).status, 'succeeded');
+    assert.equal((await world.swarm.listHelperSecrets()).length, 2);
+    assert.equal(world.namesInUse.size, 0);
   });
 });
 

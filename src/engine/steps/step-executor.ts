@@ -23,6 +23,8 @@ export interface EngineWorld {
   readonly isOwnService: OwnServiceCheck;
   /** Who this is, for what must be told apart from what another one left: the id of its container, or its host's name. */
   readonly owner: string;
+  /** Names of the helpers, and of their secrets, that are at work for it. */
+  readonly namesInUse: Set<string>;
   /** Takes known secrets out of a text. */
   readonly redact: (text: string) => string;
 }
@@ -74,6 +76,8 @@ export interface ServiceContext extends SharedContext {
   chosen?: readonly RestoreChoice[];
   /** Set by `fetch-backup`: all that was chosen is unpacked, whole. */
   isFetched?: boolean;
+  /** Set by `swap-volumes`: no volume holds anything half done any more, so the service can start on them. */
+  isSettled?: boolean;
   /**
    * Decides once more whether the caller may deploy this image, on the labels as they are at this moment: hooks may have
    * taken hours.

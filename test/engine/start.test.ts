@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { SwarmError } from '../../src/engine/swarm.ts';
+import { choice, openShop, writesOf } from './stopped-shop.ts';
+import { secret } from './world.ts';
+
+const away = new SwarmError('unavailable', 'no leader');
+
+async function openStopped(...args: Parameters<typeof openShop>) {
+  const shop = openShop(...args);
+  await shop.stop();
+  shop.world.swarm.forgetCalls();
+  shop.progress.length = 0;
+  return shop;
+}
+
+suite('start', () => {
+  test('brings back what it had, also for a rollback, and forgets the note when it is done', async () => {
+    const shop = await openStopped({ replicas: 3 });
+    assert.deepEqual(await shop.start(), { status: 'succeeded', message: '3 of 3 replicas run.' });
+    assert.deepEqual(writesOf(shop.world), ['scaleService', 'scaleService', 'removeConfig']);
+    const { replicas, previousReplicas } = await shop.now();
+    assert.deepEqual([replicas, previousReplicas], [3, 3]);
+    assert.deepEqual([await shop.entries(), shop.context.stopped], [[], undefined]);
+  });
+
+  test('has nothing to do where nothing was stopped', async () => {
+    const shop = openShop();
+    assert.equal((await shop.start()).status, 'skipped');
+    assert.deepEqual(writesOf(shop.world), []);
+  });
+
+  test('leaves a service without replicas so, and forgets the note', async () => {
+    const shop = openShop({ replicas: 0 });
+    shop.context.chosen = [choice];
+    shop.context.isSettled = true;
+    await shop.stop();
+    assert.equal((await shop.start()).status, 'succeeded');
+    assert.deepEqual([await shop.replicas(), await shop.entries()], [0, []]);
+  });
+
+  test('after a stop that did not come to its end brings it back all the same', async () => {
+    const shop = openShop();
+    shop.world.swarm.onScale(() => undefined);
+    shop.world.swarm.before('listTasks', () => undefined);
+    assert.equal((await shop.stop()).error?.code, 'not_stopped');
+    assert.equal((await shop.start()).status, 'succeeded');
+    assert.deepEqual([await shop.replicas(), await shop.entries()], [2, []]);
+  });
+
+  test('after a stop that never scaled it leaves it as it is', async () => {
+    const shop = openShop();
+    shop.world.swarm.fail('scaleService', new SwarmError('rejected', 'no'));
+    await assert.rejects(shop.stop(), { code: 'rejected' });
+    shop.world.swarm.forgetCalls();
+    assert.equal((await shop.start()).status, 'succeeded');
+    assert.deepEqual(writesOf(shop.world), ['removeConfig']);
+  });
+
+  test('of a service that is gone fails, and forgets the note', async () => {
+    const shop = await openStopped();
+    shop.world.swarm.deleteService(shop.service.id);
+    assert.equal((await shop.start()).error?.code, 'target_gone');
+    assert.deepEqual(await shop.entries(), []);
+  });
+});
+
+suite('start and others who wrote the service meanwhile', () => {
+  test('leaves the replicas that they gave it, and does not call that good', async () => {
+    const shop = await openStopped();
+    shop.world.swarm.changeService(shop.service.id, { replicas: 1 });
+    shop.world.swarm.addTask({ serviceId: shop.service.id });
+    const { status, error } = await shop.start();
+    assert.deepEqual([status, error?.code], ['failed', 'written_meanwhile']);
+    assert.match(error?.message ?? '', /It has 1 replicas now\.$/);
+    assert.deepEqual(writesOf(shop.world), ['removeConfig']);
+    assert.equal(await shop.replicas(), 1);
+  });
+
+  test('starts it again where they gave it none, and does not call that good either', async () => {
+    const shop = await openStopped();
+    shop.world.swarm.changeService(shop.service.id, { image: 'registry.test/acme/shop:3' });
+    const { error } = await shop.start();
+    assert.equal(error?.code, 'written_meanwhile');
+    const { replicas, image } = await shop.now();
+    assert.deepEqual([replicas, image], [2, 'registry.test/acme/shop:3']);
+    assert.deepEqual(await shop.entries(), []);
+  });
+
+  test('writes again what was out of sequence', async () => {
+    const shop = await openStopped();
+    shop.world.swarm.fail('scaleService', new SwarmError('out_of_sequence', 'update out of sequence'), 3);
+    assert.equal((await shop.start()).status, 'succeeded');
+    assert.equal(await shop.replicas(), 2);
+  });
+
+  test('keeps the note where that never ends', async () => {
+    const shop = await openStopped();
+    shop.world.swarm.fail('scaleService', new SwarmError('out_of_sequence', 'update out of sequence'), 1e9);
+    await assert.rejects(shop.start(), { code: 'update_conflict' });
+    assert.equal((await shop.entries()).length, 1);
+  });
+});
+
+suite('start and a swarm that is away', () => {
+  test('goes on when it is back', async () => {
+    const shop = await openStopped();
+    shop.world.swarm.fail('getService', away, 20);
+    shop.world.swarm.fail('scaleService', away, 3);
+    shop.world.swarm.fail('removeConfig', away, 10);
+    assert.equal((await shop.start()).status, 'succeeded');
+    assert.deepEqual([await shop.replicas(), await shop.entries()], [2, []]);
+  });
+
+  test('leaves the note where it stays away', async () => {
+    const shop = await openStopped();
+    shop.world.swarm.fail('getService', away, 1e9);
+    await assert.rejects(shop.start(), { code: 'unavailable' });
+    shop.world.swarm.fail('getService', away, 0);
+    assert.equal((await shop.entries()).length, 1);
+  });
+});
+
+suite('start and tasks that do not run', () => {
+  test('waits as long as a task may be pending, and longer', async () => {
+    const shop = await openStopped();
+    const { swarm, clock } = shop.world;
+    swarm.onScale(() => undefined);
+    clock.at(45_000, () => {
+      swarm.addTask({ serviceId: shop.service.id });
+      swarm.addTask({ serviceId: shop.service.id });
+    });
+    assert.equal((await shop.start()).status, 'succeeded');
+    assert.ok(clock.elapsedMs >= 45_000);
+    assert.deepEqual(shop.progress, ['0 of 2 replicas run.', '2 of 2 replicas run.']);
+  });
+
+  test('says why, and leaves the replicas', async () => {
+    const shop = await openStopped();
+    const { swarm, clock } = shop.world;
+    swarm.onScale(({ id }) => {
+      swarm.deleteTasks(id);
+      const task = { serviceId: id, state: 'failed', desiredState: 'shutdown' } as const;
+      const failed = swarm.addTask({ ...task, error: `exit (1) ${secret}`, exitCode: 1 });
+      swarm.setLogs(failed.id, ['database is broken', secret]);
+    });
+    const { status, error, tasks } = await shop.start();
+    assert.deepEqual([status, error?.code], ['failed', 'not_started']);
+    assert.match(error?.message ?? '', /after 50000 ms only 0 of 2 replicas run\. exit \(1\) \[redacted\]\./);
+    assert.deepEqual(tasks?.[0]?.logs, ['database is broken', '[redacted]']);
+    assert.ok(clock.elapsedMs < 51_000);
+    assert.deepEqual([await shop.replicas(), await shop.entries()], [2, []]);
+  });
+
+  test('has timed out where none failed, and names what they wait for', async () => {
+    const shop = await openStopped();
+    const { swarm } = shop.world;
+    swarm.onScale(({ id }) => {
+      swarm.deleteTasks(id);
+      swarm.addTask({ serviceId: id, state: 'pending', error: 'no suitable node' });
+    });
+    const { status, error } = await shop.start();
+    assert.deepEqual([status, error?.code], ['timed_out', 'not_started']);
+    assert.match(error?.message ?? '', /no suitable node/);
+  });
+});
