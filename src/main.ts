@@ -7,6 +7,7 @@ import type { Providers } from '../providers/provider.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { isFinished, type Operation } from './core/operation.ts';
 import { createRedactor } from './core/redactor.ts';
+import { createBackupsView } from './engine/backup/show-backups.ts';
 import { systemClock } from './engine/clock.ts';
 import { createDockerodeSwarm } from './engine/dockerode.ts';
 import { createJournal } from './engine/journal.ts';
@@ -15,6 +16,7 @@ import { createOperations } from './engine/operations.ts';
 import { createOwnServiceCheck } from './engine/own-service.ts';
 import { createOwner, readContainerId } from './engine/owner.ts';
 import { createParsedTargets } from './engine/parsed-targets.ts';
+import type { EngineWorld } from './engine/steps/step-executor.ts';
 import { openStore } from './engine/store.ts';
 import { closeServer, listen, stopOnSignal } from './graceful-stop.ts';
 import { createHttpServer, type HttpOptions } from './http/app.ts';
@@ -90,22 +92,20 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
   for (const operation of store.interrupted) {
     logFinished(log, operation);
   }
+  const world: EngineWorld = {
+    swarm,
+    clock: systemClock,
+    settings: config.engine,
+    owner,
+    namesInUse: new Set(),
+    journal: createJournal(swarm, owner, config =>
+      log.warn({ event: 'journal.unreadable', ...config }, 'a Docker config that is no entry of the journal'),
+    ),
+    isOwnService: createOwnServiceCheck(swarm, container),
+    redact,
+  };
   const operations = createOperations({
-    world: {
-      swarm,
-      clock: systemClock,
-      settings: config.engine,
-      owner,
-      namesInUse: new Set(),
-      journal: createJournal(swarm, owner, config =>
-        log.warn(
-          { event: 'journal.unreadable', ...config },
-          'a Docker config that is no entry of the journal',
-        ),
-      ),
-      isOwnService: createOwnServiceCheck(swarm, container),
-      redact,
-    },
+    world,
     history: store.history,
     onFinished: operation => logFinished(log, operation),
     onInternalError: (error, { id }) =>
@@ -119,6 +119,9 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
     parsedTargets,
     operations,
     providers,
+    listBackups: createBackupsView(world, (error, serviceName) =>
+      log.error({ event: 'backups.fault', serviceName, err: error }, 'unexpected fault in a list of backups'),
+    ),
     replay: store.replay,
     adminTokens: config.http.adminTokens,
     cleanNodeDefaults: config.engine.cleanNode,

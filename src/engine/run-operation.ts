@@ -3,13 +3,12 @@ import type { ImageReference } from '../core/image-reference.ts';
 import type { Operation, Verdict } from '../core/operation.ts';
 import { showable } from '../core/outside-text.ts';
 import { planOperation } from '../core/plan/index.ts';
-import { createRedactor } from '../core/redactor.ts';
 import type { RemovalReport, RemovedItem, Step, StepReport } from '../core/step.ts';
-import type { ServiceTarget } from '../core/target.ts';
 import { needsCounts, timeBudgetMs } from '../core/time-budget.ts';
 import { after } from './clock.ts';
 import { decideAgain, decideOnImageAgain } from './decide-again.ts';
 import { describeError } from './describe-error.ts';
+import { withSecretsOf } from './label-secrets.ts';
 import { executeStep } from './steps/index.ts';
 import type { EngineWorld, StepContext, StepOutcome } from './steps/step-executor.ts';
 
@@ -71,14 +70,6 @@ async function readTimeBudget(shared: WithoutProgress<StepContext>, steps: reado
   );
   const nodes = new Set((running.length > 0 ? running : tasks).map(({ nodeId }) => nodeId));
   return timeBudgetMs(steps, { tasks: running.length, nodes: nodes.size }, settings.timeouts);
-}
-
-/** What the tasks print may hold the secrets that the service's own labels hold. */
-function withSecretsOf({ labels }: ServiceTarget, world: EngineWorld): EngineWorld {
-  const { accessKey, secretKey } = labels.backup.s3;
-  const secrets = [labels.update.registry.password, accessKey, secretKey];
-  const redact = createRedactor(secrets.filter(secret => secret !== undefined));
-  return { ...world, redact: text => redact(world.redact(text)) };
 }
 
 type WithoutProgress<C> = C extends unknown ? Omit<C, 'onProgress'> : never;

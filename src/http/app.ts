@@ -129,10 +129,7 @@ function addApi(app: Express, options: HttpOptions, startOnce: StartOnce): void 
   addRoute(app, routes.cleanNode, jsonBody(), createActionRoute(shared, cleanNode));
   addRoute(app, routes.backupService, jsonBody(), createActionRoute(shared, backupService));
   addRoute(app, routes.restoreService, jsonBody(), createActionRoute(shared, restoreService));
-  const { listBackups } = options;
-  if (listBackups !== undefined) {
-    addRoute(app, routes.backups, createBackupRoutes({ ...shared, listBackups }).list);
-  }
+  addRoute(app, routes.backups, createBackupRoutes(shared).list);
   addRoute(app, routes.explain, jsonBody(), createExplain(shared));
   addRoute(app, routes.operations, operations.list);
   addRoute(app, routes.operation, operations.one);

@@ -17,9 +17,7 @@ const listQuery = z.strictObject({ serviceName: serviceNameField });
 
 /** `GET /api/backups`, for who may back up or restore the service */
 export function createBackupRoutes(
-  options: Pick<ActionRouteOptions, 'access' | 'authenticate' | 'log'> & {
-    readonly listBackups: NonNullable<HttpOptions['listBackups']>;
-  },
+  options: Pick<ActionRouteOptions, 'access' | 'authenticate' | 'log'> & Pick<HttpOptions, 'listBackups'>,
 ) {
   const { access, authenticate } = options;
   const listOnce = shareRunning(options.listBackups);
@@ -52,7 +50,7 @@ function denialOf(
 
 /** Whoever asks for a service whose list is being made gets that list. */
 function shareRunning(
-  list: NonNullable<HttpOptions['listBackups']>,
+  list: HttpOptions['listBackups'],
 ): (target: ServiceTarget) => Promise<readonly BackupSummary[]> {
   const running = new Map<string, Promise<readonly BackupSummary[]>>();
   return target => {

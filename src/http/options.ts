@@ -20,7 +20,7 @@ export interface HttpOptions {
    * What can be restored to a service, newest first.
    * @returns a promise that rejects with OperationError
    */
-  readonly listBackups?: (target: ServiceTarget) => Promise<readonly BackupSummary[]>;
+  listBackups(target: ServiceTarget): Promise<readonly BackupSummary[]>;
   readonly adminTokens: readonly TokenSecret[];
   /** What holds for nodes whose labels say nothing else. */
   readonly cleanNodeDefaults: CleanNodeDefaults;

@@ -67,6 +67,7 @@ export async function startServer(
     parsedTargets: createParsedTargets(),
     operations,
     replay,
+    listBackups: async () => [],
     providers: createFakeProviders(),
     cleanNodeDefaults,
     adminTokens: [secret('another-admin-token'), secret(adminToken)],
