@@ -5,7 +5,7 @@ import { createBackupsView } from '../../src/engine/backup/show-backups.ts';
 import { SwarmError } from '../../src/engine/swarm.ts';
 import { createWorld, secret } from './world.ts';
 
-const ownSecret = 'canary-secret-key-of-a-label';
+const ownSecret = 'own-key-of-a-label';
 
 function setUp() {
   const world = createWorld();
