@@ -3,11 +3,15 @@ import { cleanBuildCache } from './clean-build-cache.ts';
 import { cleanContainers } from './clean-containers.ts';
 import { cleanImages } from './clean-images.ts';
 import { exec } from './exec.ts';
+import { forgetBackups } from './forget-backups.ts';
+import { locateVolumes } from './locate-volumes.ts';
 import { resolveImage } from './resolve-image.ts';
 import { rollout } from './rollout.ts';
 import { start } from './start.ts';
 import type { NodeContext, ServiceContext, StepContext, StepOutcome } from './step-executor.ts';
 import { stop } from './stop.ts';
+import { upload } from './upload.ts';
+import { verifyBackup } from './verify-backup.ts';
 
 /**
  * Does a step, by the kind of its work.
@@ -22,10 +26,18 @@ export function executeStep(context: StepContext, step: Step): Promise<StepOutco
       return exec(ofService(context), { ...step, work });
     case 'rollout':
       return rollout(ofService(context), { ...step, work });
+    case 'locate-volumes':
+      return locateVolumes(ofService(context), { ...step, work });
     case 'stop':
       return stop(ofService(context), { ...step, work });
     case 'start':
       return start(ofService(context), { ...step, work });
+    case 'upload':
+      return upload(ofService(context), { ...step, work });
+    case 'verify-backup':
+      return verifyBackup(ofService(context), { ...step, work });
+    case 'forget-backups':
+      return forgetBackups(ofService(context), { ...step, work });
     case 'clean-containers':
       return cleanContainers(ofNode(context), { ...step, work });
     case 'clean-images':

@@ -1,3 +1,4 @@
+import type { WrittenArchive } from '../../core/archive-checksum.ts';
 import type { StoredArchive, VolumePlace, VolumeReport } from '../../core/backup.ts';
 import type { OperationErrorCode } from '../../core/errors.ts';
 import type { HelperReport, TaskReport } from '../../core/helper.ts';
@@ -7,6 +8,7 @@ import type { BackupDefaults } from '../../core/plan/backup.ts';
 import type { CleanNodeDefaults } from '../../core/plan/clean-node.ts';
 import type { CleanServiceDefaults } from '../../core/plan/clean-service.ts';
 import type { RegistryCredentials } from '../../core/registry-credentials.ts';
+import type { KeptArchive } from '../../core/retention.ts';
 import type { NodeWork, RemovalReport, ServiceWork, Step, Work } from '../../core/step.ts';
 import type { NodeTarget, ServiceTarget } from '../../core/target.ts';
 import type { Clock } from '../clock.ts';
@@ -71,7 +73,9 @@ export interface ServiceContext extends SharedContext {
   /** Set by `stop`, once nothing of the service is left: its version, which nobody is to change until `start`. */
   stoppedVersion?: number;
   /** Set by `upload`: what it wrote. */
-  uploaded?: readonly StoredArchive[];
+  uploaded?: readonly WrittenArchive[];
+  /** Set by `verify-backup`: all that is kept of the service. */
+  kept?: readonly KeptArchive[];
   /** Set by `find-backup`: what goes where. */
   chosen?: readonly RestoreChoice[];
   /** Set by `fetch-backup`: all that was chosen is unpacked, whole. */

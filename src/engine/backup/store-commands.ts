@@ -1,0 +1,116 @@
+import type { OperationErrorCode } from '../../core/errors.ts';
+import type { HelperMount, HelperReport } from '../../core/helper.ts';
+import { helperName } from '../../core/helper-name.ts';
+import type { Step } from '../../core/step.ts';
+import type { HelperOutcome } from '../run-helper.ts';
+import { runPlacedHelper } from '../run-placed-helper.ts';
+import type { ServiceContext, StepOutcome } from '../steps/step-executor.ts';
+import type { StoreAccess } from './store-access.ts';
+
+/** A command that reads or writes a store, in a helper of its own. */
+export interface StoreCommand {
+  /** What it does, for people: `Volume data of worker-1 was not uploaded`. */
+  readonly failure: string;
+  /** Tells the commands of one step apart. */
+  readonly place: string;
+  readonly nodeId: string;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly access: StoreAccess;
+  /** More than those of the access. */
+  readonly mounts?: readonly HelperMount[];
+  readonly capabilities?: readonly string[];
+}
+
+/** @returns what the command printed to its standard output @throws StoreFailure unless it succeeded */
+export type RunStoreCommand = (command: StoreCommand) => Promise<readonly string[]>;
+
+/** A command on a store did not succeed. The message is fit for the caller once redacted. */
+export class StoreFailure extends Error {
+  override readonly name = 'StoreFailure';
+  /** Of the command; undefined where it did not come to its end. */
+  readonly exitCode: number | undefined;
+  readonly hasTimedOut: boolean;
+
+  constructor(
+    message: string,
+    { exitCode, hasTimedOut = false }: { exitCode?: number; hasTimedOut?: boolean } = {},
+  ) {
+    super(message);
+    this.exitCode = exitCode;
+    this.hasTimedOut = hasTimedOut;
+  }
+}
+
+/** Of what a program printed: its last lines say why it ended. */
+const LAST_LINES = 3;
+const MAX_LAST_WORDS = 700;
+
+/**
+ * Does a step with commands on a store.
+ * @param code of the failure, unless it is a time-out
+ * @returns the outcome of the work, or the failure of a command; with what the helpers were
+ */
+export async function withStoreCommands(
+  { world, service }: ServiceContext,
+  step: Step,
+  code: OperationErrorCode,
+  work: (run: RunStoreCommand) => Promise<StepOutcome>,
+): Promise<StepOutcome> {
+  const reports: HelperReport[] = [];
+  const run: RunStoreCommand = async ({ failure, place, access, mounts = [], ...helper }) => {
+    const outcome = await runPlacedHelper(world, {
+      ...helper,
+      name: helperName(step.name, service, place),
+      environment: access.environment,
+      secrets: access.secrets,
+      mounts: [...access.mounts, ...mounts],
+      timeoutMs: step.timeoutMs,
+      printsData: true,
+    });
+    reports.push(outcome.report);
+    if (outcome.status !== 'succeeded' || outcome.output === undefined) {
+      throw failureOf(failure, outcome);
+    }
+    return outcome.output.stdout;
+  };
+  const outcome = await work(run).catch(error => describeFailure(error, code));
+  const helper = {
+    name: reports.map(({ name }) => name).join(', '),
+    tasks: reports.flatMap(({ tasks }) => tasks),
+  };
+  return reports.length === 0 ? outcome : { ...outcome, helper };
+}
+
+function failureOf(failure: string, { status, message, report, output }: HelperOutcome): StoreFailure {
+  const exitCode = report.tasks.at(-1)?.exitCode;
+  const words = lastWords(output?.stderr ?? report.tasks.flatMap(({ logs }) => logs));
+  const printed = words === '' ? '' : ` It printed: ${words}`;
+  return new StoreFailure(`${failure}. ${message ?? 'The helper failed.'}${printed}`, {
+    ...(exitCode !== undefined && { exitCode }),
+    hasTimedOut: status === 'timed_out',
+  });
+}
+
+function describeFailure(error: unknown, code: OperationErrorCode): StepOutcome {
+  if (!(error instanceof StoreFailure)) {
+    throw error;
+  }
+  const { message, hasTimedOut } = error;
+  return hasTimedOut
+    ? { status: 'timed_out', message, error: { code: 'timed_out', message } }
+    : { status: 'failed', message, error: { code, message } };
+}
+
+/** What a program said last, without what a log puts around it. */
+function lastWords(lines: readonly string[]): string {
+  const words = lines.map(line => messageOf(line.trim())).filter(line => line !== '');
+  return words.slice(-LAST_LINES).join(' | ').slice(-MAX_LAST_WORDS).toWellFormed();
+}
+
+/** offen's program writes `time=… level=… msg="…"`, restic JSON. */
+function messageOf(line: string): string {
+  const [, message] =
+    /\bmsg="((?:[^"\\]|\\.)*)"/.exec(line) ?? /"message":"((?:[^"\\]|\\.)*)"/.exec(line) ?? [];
+  return message?.replaceAll('\\"', '"') ?? line;
+}
