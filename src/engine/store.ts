@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Operation } from '../core/operation.ts';
 import type { Replay } from './replay.ts';
+import { createScheduleStore, type ScheduleStore } from './schedule-store.ts';
 
 /** Operations, kept across restarts. */
 export interface History {
@@ -16,6 +17,7 @@ export interface History {
 export interface Store {
   readonly history: History;
   readonly replay: Replay;
+  readonly schedule: ScheduleStore;
   /** Operations that the process before left without a verdict. */
   readonly interrupted: readonly Operation[];
   close(): void;
@@ -28,7 +30,7 @@ const BUSY_TIMEOUT_MS = 5000;
 
 /**
  * Opens, or makes, the SQLite database in a folder. Operations that had no verdict when the process before ended are
- * `interrupted`; old records go, then and once a day.
+ * `interrupted`, and so are runs of the schedule; old records go, then and once a day.
  * @throws Error when the folder or the file can't be written, or the file is no database
  */
 export function openStore(dataDir: string, now: Date): Store {
@@ -36,7 +38,13 @@ export function openStore(dataDir: string, now: Date): Store {
   removeOld(database, now);
   const history = createHistory(database, now);
   const interrupted = markInterrupted(database, history, now);
-  return { history, interrupted, replay: createReplay(database), close: () => database.close() };
+  return {
+    history,
+    interrupted,
+    replay: createReplay(database),
+    schedule: createScheduleStore(database, now),
+    close: () => database.close(),
+  };
 }
 
 function openDatabase(dataDir: string): DatabaseSync {

@@ -24,6 +24,7 @@ import { createOperationRoutes } from './operation-routes.ts';
 import type { HttpOptions } from './options.ts';
 import { createWebhookBodyReader, jsonBody } from './read-body.ts';
 import { type Route, routes, webhookRoute } from './routes.ts';
+import { createScheduleRoutes } from './schedule-routes.ts';
 import { harden, serverLimits } from './server-limits.ts';
 import { createServiceRoutes } from './service-routes.ts';
 import { createStartOnce, type StartOnce } from './start-once.ts';
@@ -137,6 +138,7 @@ function addApi(app: Express, options: HttpOptions, startOnce: StartOnce): void 
   addRoute(app, routes.services, services.list);
   addRoute(app, routes.service, services.one);
   addRoute(app, routes.nodes, nodes.list);
+  addRoute(app, routes.schedule, createScheduleRoutes(shared).show);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Providers } from '../../providers/provider.ts';
 import type { BackupSummary } from '../core/backup.ts';
 import type { TokenSecret } from '../core/plain-token.ts';
 import type { CleanNodeDefaults } from '../core/plan/clean-node.ts';
+import type { ScheduleView } from '../core/schedule-run.ts';
 import type { ServiceTarget } from '../core/target.ts';
 import type { Operations } from '../engine/operations.ts';
 import type { ParsedTargets } from '../engine/parsed-targets.ts';
@@ -21,6 +22,8 @@ export interface HttpOptions {
    * @returns a promise that rejects with OperationError
    */
   listBackups(target: ServiceTarget): Promise<readonly BackupSummary[]>;
+  /** What the clock starts, and what came of it. */
+  readonly schedule: ScheduleView;
   readonly adminTokens: readonly TokenSecret[];
   /** What holds for nodes whose labels say nothing else. */
   readonly cleanNodeDefaults: CleanNodeDefaults;

@@ -31,6 +31,11 @@ export const routes = {
   services: { method: 'GET', path: '/api/services', answers: '`{services: […]}`' },
   service: { method: 'GET', path: '/api/services/:name', answers: 'the service' },
   nodes: { method: 'GET', path: '/api/nodes', answers: '`{nodes: […]}`, for admins' },
+  schedule: {
+    method: 'GET',
+    path: '/api/schedule',
+    answers: '`{timeZone, entries: […]}`: what the clock starts, and what came of it',
+  },
   healthz: { method: 'GET', path: '/healthz', answers: '200 as long as the process lives' },
   readyz: {
     method: 'GET',

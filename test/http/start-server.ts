@@ -70,6 +70,12 @@ export async function startServer(
     listBackups: async () => [],
     providers: createFakeProviders(),
     cleanNodeDefaults,
+    schedule: {
+      timeZone: 'UTC',
+      states: () => [],
+      runsOf: () => [],
+      missedOf: () => ({ count: 0, last: [] }),
+    },
     adminTokens: [secret('another-admin-token'), secret(adminToken)],
     authFailureLimit: 0,
     trustProxy: false,
