@@ -107,6 +107,78 @@ curl --fail-with-body http://swarm-utils:3000${routes.cleanNode.path} \\
   -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"nodeName": "worker-1", "dryRun": true}'
 \`\`\`
 
+## Back up a service
+\`POST ${routes.backupService.path}\` with \`serviceName\`, \`waitRes\` and \`token\` does what the labels under \`swarm-utils.backup.\` say. Its steps:
+
+| step | what it does |
+| --- | --- |
+| \`locate\` | finds the nodes that hold the volumes, before anything is touched; one that is not there is \`volume_not_found\` |
+| \`exec\` | the label's text in every running task's container |
+| \`stop\` | where the label says so: scales to 0 and waits until no task is left on any node |
+| \`upload\` | writes each volume from each node that holds it |
+| \`start\` | back to the replicas it had, *whatever came between* |
+| \`verify\` | reads from the store that what was written is there and whole |
+| \`forget\` | removes what is older than the retention |
+
+\`upload\`, \`verify\` and \`forget\` say in \`volumes\` what became of each: \`[{node, volume, archive, sizeBytes, checksum}]\`. A backup that is
+\`succeeded\` is in the store, whole, and the service runs. How it all fits together: [backups.md](backups.md).
+
+## Restore a service
+\`POST ${routes.restoreService.path}\`
+
+${table(
+  ['field', 'default', 'meaning'],
+  [
+    ['`serviceName`', 'required', 'The whole name.'],
+    ['`volume`', 'all that the labels name', 'Only this one. Another one is 422 `volume_not_allowed`.'],
+    [
+      '`backup`',
+      'the newest that has all volumes',
+      'Id of a backup, as `2026-11-22T03-00-00Z`, or the name of one archive, or the id of a snapshot (8 digits at least).',
+    ],
+    [
+      '`nodeName`',
+      'where the data lives',
+      'Node to restore to, with or without the volume so far. Admins only: else 422 `node_not_allowed`.',
+    ],
+    [
+      '`drill`',
+      '`false`',
+      'Restore into scratch volumes, count files and bytes, remove them; the service is not touched. Also `?drill=true` in the query.',
+    ],
+    ['`waitRes`', '`true`', 'As for an update.'],
+    ['`token`', '-', 'Instead of the header.'],
+  ],
+)}
+
+Its steps are \`find\` (which backup, which node; nothing is touched), \`stop\`, \`fetch\` (unpacks beside the old content), \`swap\` (the new content takes the
+place of the old, in all volumes or in none) and \`start\`. \`swap\` and \`start\` are done whatever came before, so a restore that fails changes
+nothing. A drill is \`find\` and \`drill\`, with \`volumes: [{node, volume, archive, files, sizeBytes}]\`.
+
+\`\`\`sh
+curl --fail-with-body 'http://swarm-utils:3000${routes.restoreService.path}?drill=true' \\
+  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"serviceName": "shop_db"}'
+\`\`\`
+
+## Backups
+\`GET ${routes.backups.path}?serviceName=shop_db\` shows who may back up or restore the service what there is, newest first:
+
+\`\`\`jsonc
+{
+  "serviceName": "shop_db",
+  "backups": [
+    {
+      "id": "2026-11-22T03-00-00Z", "createdAt": "2026-11-22T03:00:00.000Z",
+      "isComplete": true, // has every volume that the labels name
+      "archives": [{ "name": "worker-1_data_2026-11-22T03-00-00Z.tar.gz", "node": "worker-1", "volume": "data", "backup": "…", "sizeBytes": 51204 }]
+    }
+  ]
+}
+\`\`\`
+
+It looks into the store by a helper service, which takes about a second; those who ask meanwhile share the answer. What goes wrong is
+\`{"error": {"code", "message"}}\` with the status that an operation would have.
+
 ## Operations
 \`\`\`jsonc
 {
@@ -123,7 +195,7 @@ curl --fail-with-body http://swarm-utils:3000${routes.cleanNode.path} \\
       "tasks": [{ "id": "…", "node": "worker-1", "state": "failed", "exitCode": 1, "error": "…", "logs": ["…"] }]
     }
   ],
-  "createdAt": "…", "startedAt": "…", "finishedAt": "…",
+  "createdAt": "…", "startedAt": "…", "timeoutMs": 170000, "finishedAt": "…",
   "error": { "code": "rolled_back", "message": "…" }
 }
 \`\`\`
@@ -131,6 +203,11 @@ curl --fail-with-body http://swarm-utils:3000${routes.cleanNode.path} \\
 \`status\` is \`queued\`, \`running\`, \`succeeded\`, \`unchanged\` (that digest runs already, so nothing was done), \`failed\`, \`rolled_back\`,
 \`timed_out\` or \`interrupted\` (swarm-utils ended in between). The steps of an update are \`resolve\`, \`exec-pre\`, \`rollout\`, \`exec-post\`; a step
 with hooks has the output of its \`helper\`, a failed rollout that of the failed \`tasks\`. Operations are kept for 90 days.
+
+\`timeoutMs\` is how long the operation may take from \`startedAt\` on: the sum over its steps of (time-out of the step + \`SWARM_UTILS_PENDING_SERVICE_TIMEOUT\`) ×
+how often it is done, plus \`SWARM_UTILS_EXTRA_TIMEOUT\`. An \`exec\` is done once for each task; \`upload\`, \`verify\`, \`fetch\`, \`swap\` and \`drill\` once for
+each volume on each node. When it is used up no further step begins (\`timed_out\`), except those that put things in order again.
+Before that, the operation waits for its turn for up to \`SWARM_UTILS_LOCK_TIMEOUT\`. Clients that wait should wait as long as both.
 
 Events have the types \`status\`, \`step\`, \`progress\` and, last, \`finished\` with the operation. The stream itself is always 200.
 
@@ -147,7 +224,7 @@ services and nodes whose labels know them. In the list the \`logs\` of tasks and
 label \`faults\`; no labels. \`?label=key\` or \`key=value\` narrows the list.
 
 ## Explain
-\`POST ${routes.explain.path}\` takes the body of an update or a clean and \`action\`: \`"update"\` or \`"clean"\`, decides, and answers
+\`POST ${routes.explain.path}\` takes the body of an action's own route and \`action\`: \`"update"\`, \`"clean"\`, \`"backup"\` or \`"restore"\`, decides, and answers
 \`{allowed, action, serviceName, caller, reason?, findings: [{reason, message}]}\`. Nothing runs, and no token is used up. A pipeline learns why it is
 denied where the labels name its repository; for services that do not, the answer is 404 as ever.
 

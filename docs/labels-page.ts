@@ -1,6 +1,7 @@
 import { providerNames, webhookEvents } from '../providers/provider.ts';
 import {
   actionLabels,
+  backupLabels,
   cleanLabels,
   grantLabels,
   type LabelDefinition,
@@ -15,8 +16,11 @@ import { table } from './table.ts';
 export function labelsPage(): string {
   const own = actionLabels('update');
   const ownClean = actionLabels('clean');
+  const ownBackup = actionLabels('backup');
+  const ownRestore = actionLabels('restore');
   const { container, image, builder } = nodeLabels.parts;
   const { execPre, execPost, ...what } = updateLabels;
+  const { exec, ...backup } = backupLabels;
   const events = providerNames.map(name => [
     `\`${name}\``,
     webhookEvents[name].map(event => `\`${event}\``).join(', '),
@@ -28,14 +32,13 @@ how. Labels of its containers say nothing. Whoever can write the labels of a ser
 
 Everything under \`${labelPrefix}\` that is not listed here, or has a bad value, is a **fault**: it stands in the log within a
 minute and in \`GET /api/services/<name>\`, and any fault under \`${labelPrefix}update.\` stops updates of the
-service (422) until it is mended, likewise for \`clean\`; a bad \`token\` is nobody's, which its holder sees as 401.
+service (422) until it is mended, likewise for \`clean\` and \`backup\`; one under \`backup.\` stops restores too, which go by these labels. A
+bad \`token\` is nobody's, which its holder sees as 401.
 A fault inside one provider's grant makes that grant void, and nothing else. A misspelt action
 (\`udpate\`) or prefix (\`swarm_utils.\`) stops every action.
 
-The labels of \`backup\` and \`restore\` are known and checked, and do nothing in this version.
-
 ## Update: switch, plain token, time
-${labelTable([own.enable, own.token, own.timeout])}
+${labelTable(Object.values(own))}
 
 A plain token is stored as it is or as \`sha256:\` and what \`printf %s "$TOKEN" | sha256sum | cut -d' ' -f1\` prints.
 Prefer the hash: labels can be read by everybody who can read the service.
@@ -43,7 +46,7 @@ Prefer the hash: labels can be read by everybody who can read the service.
 ## Update: who may
 \`<provider>\` is \`github-org\`, \`github\` or \`gitlab\`. A grant needs \`repository\` or \`repository-id\`, *and* \`ref\` or \`environment\`; all that it
 names must match, and what the platform did not say never matches. A grant for one provider never satisfies another.
-Each action has grants of its own: the same labels with \`clean\` in place of \`update\` say who may clean the service.
+Each action has grants of its own: the same labels with \`clean\`, \`backup\` or \`restore\` in place of \`update\` say who may do that.
 
 ${labelTable(placeholders([...Object.values(grantLabels('update', 'gitlab')), refProtectedLabel('update')]))}
 
@@ -91,7 +94,7 @@ read it: no secrets in it. A failing \`exec-pre\` stops the update, a failing \`
 \`failed\` although the new image runs. A command that overruns its time-out is left by its helper, and ends with its container.
 
 ## Clean
-${labelTable([ownClean.enable, ownClean.token, ownClean.timeout, ...Object.values(cleanLabels.exec), cleanLabels.parallel])}
+${labelTable([...Object.values(ownClean), ...Object.values(cleanLabels.exec), cleanLabels.parallel])}
 
 Who may is written as for updates: \`${labelPrefix}clean.<provider>.…\`, \`on\` too. The text runs in every running task's container as a
 hook does. One failure fails the operation, and the others still run. A container that ends before its turn or meanwhile is named and
@@ -106,12 +109,50 @@ deploy:
     swarm-utils.clean.token: sha256:…
 \`\`\`
 
+## Backup
+${labelTable([...Object.values(ownBackup), ...Object.values(exec), ...Object.values(backup)])}
+
+Who may is written as for updates: \`${labelPrefix}backup.<provider>.…\`. \`enable=true\` needs \`volume-list-upload\`, \`exec\` or both. What they mean together:
+
+- \`exec\` runs first, in every running task's container, while the service is up. If it fails nothing is stopped and nothing uploaded.
+- \`stop=true\` scales the service to 0 for the upload, and afterwards, whatever happened, to what it had. Only services of the mode \`replicated\`
+  can be stopped. Without it the volumes are read while the service writes to them: good for files that do not change, or for a dump.
+- **Which volume where.** Names are those of \`docker volume ls\`: in a stack that is \`stack_volume\`. A volume is on one node, and every node has its
+  own of that name. A volume that the service mounts is read on every node that a task of it runs on; one that it does not mount, on every
+  node that has it. One that is missing is an error before anything is stopped. Volumes are mounted read-only.
+- **Names.** One archive for each volume and node, \`<node>_<volume>_<id>.tar.gz\` in the folder \`<service>/\` of the bucket, with one \`id\`, the time in UTC, for all of
+  one backup: \`shop_db/worker-1_shop_data_2026-11-22T03-00-00Z.tar.gz\`. With \`engine=restic\` it is a repository for each service, \`<service>/restic\`,
+  with snapshots that have the node as host and the tags \`service=\`, \`volume=\` and \`backup=\`.
+- \`target=local\` is the same in the volume \`swarm-utils-backups\` of the node that holds the data. It is made when it is needed, and lost with the node.
+- **Where to.** Each \`s3.*\` label wins over its variable (\`SWARM_UTILS_S3_URL\` …). What neither says is missing, and named before anything runs. The labels are
+  readable by everybody who can read the service: prefer the variables, which can be Docker secrets.
+- **Retention.** After a backup was verified, what is older than \`retention-days\` goes, for each volume on each node, and never the newest. Nothing outside the
+  service's own folder is touched, and in it nothing that has no such name.
+- **Times.** \`timeout\` holds for every step that has none of its own.
+
+\`\`\`yaml
+deploy:
+  labels:
+    swarm-utils.backup.enable: 'true'
+    swarm-utils.backup.exec: pg_dumpall -U postgres -f /dump/all.sql
+    swarm-utils.backup.stop: 'true'
+    swarm-utils.backup.volume-list-upload: shop_data,shop_dump
+\`\`\`
+
+## Restore
+${labelTable(Object.values(ownRestore))}
+
+Who may is written as for updates: \`${labelPrefix}restore.<provider>.…\`. What to restore, and from where, is what the labels of \`backup\` say, whether that is
+enabled or not; \`enable=true\` without \`backup.volume-list-upload\` is a fault. Without \`timeout\` it is \`backup.volume-list-upload.timeout\`. A restore stops
+the service, whatever \`backup.stop\` says; a drill does not. Give a pipeline \`restore\` only if it may put yesterday's data back: a grant
+is good for a real restore, not for drills alone.
+
 ## Nodes
 Labels of a node (\`docker node update --label-add\`) say whether, how and for whom its stopped containers, unused images and build cache are
 removed. They are read as strictly: what is not listed is a fault, which stands in the log and in \`GET /api/nodes\`, and stops the clean of
 that node (422). Nobody but admins and the node's own token can be let in; pipelines prove nothing about nodes.
 
-${labelTable([nodeLabels.enable, nodeLabels.token, ...[container, image, builder].flatMap(part => Object.values(part)), nodeLabels.imageKeep, nodeLabels.exec])}
+${labelTable([nodeLabels.enable, nodeLabels.token, ...[container, image, builder].flatMap(part => Object.values(part)), nodeLabels.imageKeep, ...Object.values(nodeLabels.exec)])}
 
 - **Containers** go when they have run and ended. Those that were created and not started stay, since one may be just about to; so
   do helpers' until their output was read. Their volumes stay.
@@ -121,8 +162,8 @@ ${labelTable([nodeLabels.enable, nodeLabels.token, ...[container, image, builder
 - **Build cache** that nothing uses goes, as by \`docker builder prune\`.
 - \`min-age\` counts from the creation of a container, the build of an image (not its pull), the last use of build cache.
   On nodes that **build** images give \`image.min-age\` the time that it takes until they are pushed.
-- \`clean.exec\` has no safe meaning on a node: there is no container of the node's own to run in, so it would be a shell with the
-  node's Docker socket. It is known, and always a fault.
+- \`clean.exec\` runs last, in a helper of its own (\`SWARM_UTILS_DOCKER_CLI_IMAGE_NAME\`) with the node's Docker socket, and not in a dry run. Who may write
+  labels of nodes is root on all of them.
 `;
 }
 
