@@ -12,9 +12,11 @@ import { systemClock } from './engine/clock.ts';
 import { createDockerodeSwarm } from './engine/dockerode.ts';
 import { createJournal } from './engine/journal.ts';
 import { createLabelWatch } from './engine/label-watch.ts';
+import { createLock } from './engine/lock.ts';
 import { createOperations } from './engine/operations.ts';
 import { createOwnServiceCheck } from './engine/own-service.ts';
 import { createOwner, readContainerId } from './engine/owner.ts';
+import { createRecovery, type RecoveryOptions } from './engine/recover.ts';
 import { createParsedTargets } from './engine/parsed-targets.ts';
 import type { EngineWorld } from './engine/steps/step-executor.ts';
 import { openStore } from './engine/store.ts';
@@ -28,6 +30,8 @@ const { version } = packageJson;
 /** Longest list of operations that the stop can wait for, and that the log names. */
 const MAX_AWAITED = 1000;
 const LABEL_WATCH_INTERVAL_MS = 60_000;
+/** Well within what the image's health check has patience for. */
+const RECOVERY_PATIENCE_MS = 10_000;
 
 /** The source, or the bundle of the image. */
 const program = relative(process.cwd(), process.argv[1] ?? 'main.js');
@@ -104,8 +108,11 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
     isOwnService: createOwnServiceCheck(swarm, container),
     redact,
   };
+  const lock = createLock();
+  const recovery = createRecovery({ world, lock, ...tellRecovery(log) });
   const operations = createOperations({
     world,
+    lock,
     history: store.history,
     onFinished: operation => logFinished(log, operation),
     onInternalError: (error, { id }) =>
@@ -152,6 +159,7 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
   let health: HealthSocket | undefined;
   stopOnSignal(log, async () => {
     isStopping = true;
+    recovery.stop();
     labelWatch.stop();
     const awaited = operations.list({ limit: MAX_AWAITED }).filter(operation => !isFinished(operation));
     for (const { id, action, target } of awaited) {
@@ -164,6 +172,8 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
     await (health && closeServer(health.server));
     store.close();
   });
+  // What is stopped is started before anybody asks for anything; but who asks is not kept waiting for long.
+  await recovery.begin(RECOVERY_PATIENCE_MS);
   await Promise.all(servers.map(({ server, port: on }) => listen(server, on)));
   health = await openHealthSocket(config.dataDir);
   logStart(log, config, providers);
@@ -182,6 +192,20 @@ function ownContainer(): string {
   } catch {
     return hostname();
   }
+}
+
+function tellRecovery(log: Log): Pick<RecoveryOptions, 'onMended' | 'onFailed' | 'onAway'> {
+  return {
+    onMended: ({ kind, name }, what) =>
+      log.warn({ event: 'leftover.mended', kind, name }, `of an earlier run: ${kind} ${name}: ${what}`),
+    onFailed: ({ kind, name }, err) =>
+      log.error(
+        { event: 'leftover.stays', kind, name, err },
+        'of an earlier run, and could not be mended; trying again',
+      ),
+    onAway: err =>
+      log.warn({ event: 'leftover.unknown', err }, 'could not look for what earlier runs left; trying again'),
+  };
 }
 
 function logStart(log: Log, config: Config, { webhooks, tokens }: Providers): void {

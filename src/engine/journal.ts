@@ -57,20 +57,22 @@ const stoppedSchema = z.strictObject({
 
 /**
  * @param owner who opens entries here
- * @param onUnreadable told of each config that is marked as an entry and is none, every time that it is come across
+ * @param onUnreadable told once of each config that is marked as an entry and is none
  */
 export function createJournal(
   swarm: Pick<Swarm, 'createConfig' | 'listConfigs' | 'removeConfig'>,
   owner: string,
   onUnreadable: (config: { readonly id: string; readonly name: string }) => void = () => undefined,
 ): Journal {
+  const unreadable = new Set<string>();
   const read = (config: SwarmConfig): readonly JournalEntry[] => {
+    const { id, name } = config;
     const entry = readEntry(config);
-    if (entry === undefined) {
-      onUnreadable({ id: config.id, name: config.name });
-      return [];
+    if (entry === undefined && !unreadable.has(id)) {
+      unreadable.add(id);
+      onUnreadable({ id, name });
     }
-    return [entry];
+    return entry === undefined ? [] : [entry];
   };
 
   return {

@@ -5,7 +5,7 @@ import { RequestError } from '../core/errors.ts';
 import { isFinished, type Operation, summarizeCaller } from '../core/operation.ts';
 import type { StepReport } from '../core/step.ts';
 import type { Gate } from './gate.ts';
-import { createLock, LockTimeout } from './lock.ts';
+import { createLock, type Lock, LockTimeout } from './lock.ts';
 import { type OperationEnd, runOperation } from './run-operation.ts';
 import type { EngineWorld } from './steps/step-executor.ts';
 import type { History } from './store.ts';
@@ -60,6 +60,8 @@ export interface StartOptions {
 export interface OperationsOptions {
   readonly world: EngineWorld;
   readonly history: History;
+  /** Of the targets. Absent: one of its own. */
+  readonly lock?: Lock;
   readonly onFinished: (operation: Operation) => void;
   readonly onInternalError: (error: unknown, operation: Operation) => void;
 }
@@ -85,13 +87,13 @@ interface Running {
 export function createOperations({
   world,
   history,
+  lock = createLock(),
   onFinished,
   onInternalError,
 }: OperationsOptions): Operations {
   const running = new Map<string, Running>();
   /** The patient ones that have not begun, by what they would do. */
   const waiting = new Map<string, Running>();
-  const lock = createLock();
   let isStopping = false;
   const now = () => world.clock.now().toISOString();
   const ageOf = ({ operation }: Running) => world.clock.now().getTime() - Date.parse(operation.createdAt);

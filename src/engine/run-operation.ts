@@ -9,6 +9,7 @@ import { after } from './clock.ts';
 import { decideAgain, decideOnImageAgain } from './decide-again.ts';
 import { describeError } from './describe-error.ts';
 import { withSecretsOf } from './label-secrets.ts';
+import { undoBefore } from './mend.ts';
 import { executeStep } from './steps/index.ts';
 import type { EngineWorld, StepContext, StepOutcome } from './steps/step-executor.ts';
 
@@ -38,12 +39,37 @@ export async function runOperation(
   listener: OperationListener,
 ): Promise<OperationEnd> {
   try {
+    await undoEarlier(world, content, listener);
     const { context, steps } = await prepare(world, content);
     const timeoutMs = await readTimeBudget(context, steps);
     listener.timeBudget(timeoutMs);
     return await runSteps(context, steps, listener, timeoutMs);
   } catch (error) {
     return endOf(world, failed(error, listener));
+  }
+}
+
+/** A service that an earlier operation has left stopped is started before anything is decided on it. */
+async function undoEarlier(
+  world: EngineWorld,
+  { target: { kind, id } }: LabelTokenContent,
+  listener: OperationListener,
+): Promise<void> {
+  const startedAt = world.clock.now();
+  const nobody = {
+    mended: () => undefined,
+    failed: (_: unknown, error: unknown) => listener.internalError(error),
+  };
+  const message = kind === 'service' ? await undoBefore(world, id, nobody) : undefined;
+  if (message !== undefined) {
+    const durationMs = world.clock.now().getTime() - startedAt.getTime();
+    listener.step({
+      name: 'mend',
+      status: 'succeeded',
+      startedAt: startedAt.toISOString(),
+      durationMs,
+      message,
+    });
   }
 }
 

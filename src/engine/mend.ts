@@ -1,0 +1,137 @@
+import { OperationError } from '../core/errors.ts';
+import { helperLabel } from '../core/label-reader.ts';
+import { awaitTasksRun } from './await-tasks.ts';
+import { bringBack } from './bring-back.ts';
+import { insist } from './insist.ts';
+import type { JournalEntry } from './journal.ts';
+import { isAlive } from './owner.ts';
+import { removeHelper } from './remove-helper.ts';
+import type { EngineWorld } from './steps/step-executor.ts';
+
+/** Something that was left behind, by its name in the swarm. */
+export interface Leftover {
+  readonly kind: 'helper' | 'secret' | 'service';
+  readonly name: string;
+}
+
+/** Told of everything that was tried, once. */
+export interface MendListener {
+  /** @param what was done */
+  mended(leftover: Leftover, what: string): void;
+  /** It is there still. */
+  failed(leftover: Leftover, error: unknown): void;
+}
+
+/** As `helperName` and `runHelper` make them: who labels a service of his own like a helper does not lose it. */
+const HELPER_NAME = /^swarm-utils-.+-[0-9a-f]{10}$/;
+const SECRET_NAME = /^swarm-utils-.+-[0-9a-f]{8}$/;
+
+/**
+ * Removes the helpers, and then their secrets, that nobody who is alive has at work, and waits until the helpers have
+ * stopped. One that can't be removed holds up no other.
+ * @returns whether all of them are gone
+ * @throws SwarmError when they can't be listed
+ */
+export async function removeLeftHelpers(world: EngineWorld, listener: MendListener): Promise<boolean> {
+  const { swarm, clock } = world;
+  const isLeft = createLeftCheck(world);
+  const helpers = (await swarm.listServices(helperLabel)).filter(({ name }) => HELPER_NAME.test(name));
+  const removed = await each(helpers, listener, 'helper', async ({ id, name, labels }) => {
+    if (await isLeft(name, labels[helperLabel] ?? '')) {
+      await removeHelper(world, id);
+      listener.mended({ kind: 'helper', name }, 'removed');
+    }
+  });
+  const secrets = (await swarm.listHelperSecrets()).filter(({ name }) => SECRET_NAME.test(name));
+  const forgotten = await each(secrets, listener, 'secret', async ({ id, name, owner }) => {
+    if (await isLeft(name, owner)) {
+      await insist(clock, () => swarm.removeSecret(id));
+      listener.mended({ kind: 'secret', name }, 'removed');
+    }
+  });
+  return removed && forgotten;
+}
+
+/** Asks for each owner once. */
+function createLeftCheck({ swarm, owner: self, namesInUse }: EngineWorld) {
+  const known = new Map<string, Promise<boolean>>();
+  return async (name: string, owner: string): Promise<boolean> => {
+    if (owner === self) {
+      return !namesInUse.has(name);
+    }
+    const alive = known.get(owner) ?? isAlive(swarm, self, owner);
+    known.set(owner, alive);
+    return !(await alive);
+  };
+}
+
+/** @returns whether it went well with all of them */
+async function each<T extends { readonly name: string }>(
+  items: readonly T[],
+  listener: MendListener,
+  kind: Leftover['kind'],
+  mend: (item: T) => Promise<void>,
+): Promise<boolean> {
+  const done = items.map(async item => {
+    try {
+      await mend(item);
+      return true;
+    } catch (error) {
+      listener.failed({ kind, name: item.name }, error);
+      return false;
+    }
+  });
+  return !(await Promise.all(done)).includes(false);
+}
+
+/**
+ * Undoes what an entry of the journal says. The caller holds the service's lock, and nobody who is alive is at it.
+ * @returns what was done
+ * @throws OperationError `update_conflict`
+ * @throws SwarmError: then the entry is there still
+ */
+export async function undo(world: EngineWorld, entry: JournalEntry): Promise<string> {
+  const comeback = await bringBack(world, entry);
+  await insist(world.clock, () => world.journal.close(entry));
+  switch (comeback.status) {
+    case 'gone':
+      return 'it is gone, so there was nothing to start';
+    case 'kept':
+      return 'it was not stopped any more';
+    case 'scaled':
+      return `started again, ${entry.replicas} replicas`;
+  }
+}
+
+/**
+ * Undoes what an earlier operation left of a service, before another one works on it: it waits until the service runs, for
+ * as long as its start may take. The caller holds its lock.
+ * @returns what was done, as a sentence; undefined where nothing was left
+ * @throws OperationError `busy` while the earlier one is at work, in another process; `update_conflict`
+ * @throws SwarmError
+ */
+export async function undoBefore(
+  world: EngineWorld,
+  serviceId: string,
+  listener: MendListener,
+): Promise<string | undefined> {
+  const { swarm, clock, settings } = world;
+  const entry = (await world.journal.list()).find(each => each.serviceId === serviceId);
+  if (entry === undefined) {
+    return undefined;
+  }
+  if (entry.owner !== world.owner && (await isAlive(swarm, world.owner, entry.owner))) {
+    const message =
+      'Another swarm-utils has stopped the service and is still at work on it. Try again later.';
+    throw new OperationError('busy', message);
+  }
+  await removeLeftHelpers(world, listener);
+  const done = await undo(world, entry);
+  listener.mended({ kind: 'service', name: entry.serviceName }, done);
+  const service = await insist(clock, () => swarm.getService(serviceId));
+  if (service !== undefined && entry.replicas > 0) {
+    const timeoutMs = settings.backup.startTimeoutMs + settings.timeouts.pendingMs;
+    await awaitTasksRun(world, service, timeoutMs, () => undefined);
+  }
+  return `An earlier operation had left the service stopped: ${done}.`;
+}
