@@ -2,7 +2,10 @@ import type { Step } from '../../core/step.ts';
 import { cleanBuildCache } from './clean-build-cache.ts';
 import { cleanContainers } from './clean-containers.ts';
 import { cleanImages } from './clean-images.ts';
+import { drillRestore } from './drill-restore.ts';
 import { exec } from './exec.ts';
+import { fetchBackup } from './fetch-backup.ts';
+import { findBackup } from './find-backup.ts';
 import { forgetBackups } from './forget-backups.ts';
 import { locateVolumes } from './locate-volumes.ts';
 import { resolveImage } from './resolve-image.ts';
@@ -10,6 +13,7 @@ import { rollout } from './rollout.ts';
 import { start } from './start.ts';
 import type { NodeContext, ServiceContext, StepContext, StepOutcome } from './step-executor.ts';
 import { stop } from './stop.ts';
+import { swapVolumes } from './swap-volumes.ts';
 import { upload } from './upload.ts';
 import { verifyBackup } from './verify-backup.ts';
 
@@ -38,6 +42,14 @@ export function executeStep(context: StepContext, step: Step): Promise<StepOutco
       return verifyBackup(ofService(context), { ...step, work });
     case 'forget-backups':
       return forgetBackups(ofService(context), { ...step, work });
+    case 'find-backup':
+      return findBackup(ofService(context), { ...step, work });
+    case 'fetch-backup':
+      return fetchBackup(ofService(context), { ...step, work });
+    case 'swap-volumes':
+      return swapVolumes(ofService(context), { ...step, work });
+    case 'drill-restore':
+      return drillRestore(ofService(context), { ...step, work });
     case 'clean-containers':
       return cleanContainers(ofNode(context), { ...step, work });
     case 'clean-images':

@@ -1,0 +1,125 @@
+import type { VolumePlace } from '../../core/backup.ts';
+import { OperationError } from '../../core/errors.ts';
+import { insist } from '../insist.ts';
+import type { EngineWorld } from '../steps/step-executor.ts';
+import type { Node, Service, Task } from '../swarm.ts';
+import { type Looking, listVolumes } from './list-volumes.ts';
+
+/** Where volumes of a service are, or will be. */
+export interface DataPlaces {
+  readonly places: readonly VolumePlace[];
+  /** The nodes of the places. Helpers can run on all of them. */
+  readonly nodes: readonly Node[];
+  /** Every node of the swarm. */
+  readonly allNodes: readonly Node[];
+}
+
+/** Whether helpers can run there. */
+export function takesHelpers({ state, availability }: Node): boolean {
+  return state === 'ready' && availability === 'active';
+}
+
+/**
+ * Where the data of volumes lives: on the nodes of the service's running tasks, else on those that its newest tasks were
+ * on, as far as the swarm remembers. Of volumes that the service does not mount, or when no task is known, every node that
+ * helpers can run on is asked whether it has them.
+ * @param nodeName a node to look at instead of all that; it need not have the volumes
+ * @throws OperationError `volume_not_found` for a volume that is nowhere; `node_unavailable` for a place that no helper can
+ *   run on, or a name that is no node's
+ * @throws SwarmError
+ */
+export async function findPlaces(
+  world: EngineWorld,
+  service: Service,
+  volumes: readonly string[],
+  looking: Looking,
+  nodeName?: string,
+): Promise<DataPlaces> {
+  const allNodes = await insist(world.clock, () => world.swarm.listNodes());
+  const places =
+    nodeName === undefined
+      ? await findData(world, service, volumes, looking, allNodes)
+      : placesOn([findByName(allNodes, nodeName)], volumes);
+  const nodes = allNodes.filter(({ id }) => places.some(({ nodeId }) => nodeId === id));
+  const away = nodes.find(node => !takesHelpers(node));
+  if (away !== undefined) {
+    const held = places.find(({ nodeId }) => nodeId === away.id)?.volume;
+    const why = away.state === 'ready' ? `its availability is ${away.availability}` : `it is ${away.state}`;
+    const message = `The node ${away.hostname}, for the volume ${held}, takes no helpers: ${why}. Nothing was done.`;
+    throw new OperationError('node_unavailable', message);
+  }
+  return { places, nodes, allNodes };
+}
+
+async function findData(
+  world: EngineWorld,
+  service: Service,
+  volumes: readonly string[],
+  looking: Looking,
+  nodes: readonly Node[],
+): Promise<readonly VolumePlace[]> {
+  const tasks = await insist(world.clock, () => world.swarm.listTasks(service.id));
+  const ids = nodesOfTasks(tasks);
+  const homes = nodes.filter(({ id }) => ids.has(id));
+  const isKnown = (volume: string) => homes.length > 0 && service.volumes.includes(volume);
+  const places = [...placesOn(homes, volumes.filter(isKnown))];
+  const unknown = volumes.filter(volume => !isKnown(volume));
+  if (unknown.length > 0) {
+    places.push(...(await findHolders(world, unknown, looking, nodes.filter(takesHelpers))));
+  }
+  const missing = volumes.find(volume => !places.some(place => place.volume === volume));
+  if (missing !== undefined) {
+    const message =
+      `No node that helpers can run on has the volume ${missing}. To restore it to a node that does not have it yet, ` +
+      'name the node.';
+    throw new OperationError('volume_not_found', message);
+  }
+  return places;
+}
+
+async function findHolders(
+  world: EngineWorld,
+  volumes: readonly string[],
+  looking: Looking,
+  nodes: readonly Node[],
+): Promise<readonly VolumePlace[]> {
+  const looks = nodes.map(async node => {
+    const held = await listVolumes(world, { ...looking, step: `${looking.step}-all` }, node);
+    return placesOn(
+      [node],
+      volumes.filter(volume => held.has(volume)),
+    );
+  });
+  // All are waited for, also when one fails: no helper may be at work once the lock is free.
+  await Promise.allSettled(looks);
+  return (await Promise.all(looks)).flat();
+}
+
+/** Of the tasks that run; else of the newest of each slot or node, running or not. */
+function nodesOfTasks(tasks: readonly Task[]): ReadonlySet<string> {
+  const running = tasks.filter(task => task.state === 'running' && task.desiredState === 'running');
+  const remembered = new Map<string, Task>();
+  for (const task of tasks) {
+    const slot = `${task.slot ?? task.nodeId}`;
+    if (task.nodeId !== undefined && task.createdAt >= (remembered.get(slot)?.createdAt ?? '')) {
+      remembered.set(slot, task);
+    }
+  }
+  const chosen = running.length > 0 ? running : [...remembered.values()];
+  return new Set(chosen.flatMap(({ nodeId }) => (nodeId === undefined ? [] : [nodeId])));
+}
+
+function placesOn(nodes: readonly Node[], volumes: readonly string[]): readonly VolumePlace[] {
+  return volumes.flatMap(volume =>
+    nodes.map(({ id, hostname }) => ({ nodeId: id, nodeName: hostname, volume })),
+  );
+}
+
+function findByName(nodes: readonly Node[], name: string): Node {
+  const [node, other] = nodes.filter(({ hostname }) => hostname === name);
+  if (node === undefined || other !== undefined) {
+    const what = node === undefined ? 'There is no node' : 'There is more than one node';
+    throw new OperationError('node_unavailable', `${what} called ${name}. Nothing was done.`);
+  }
+  return node;
+}

@@ -1,0 +1,162 @@
+import { canBeInArchiveName, dateOfBackupId, parseArchiveName } from '../../core/archive-name.ts';
+import { type BackupStore, localBackupsVolume, type StoredArchive } from '../../core/backup.ts';
+import { OperationError } from '../../core/errors.ts';
+import type { HelperService } from '../../core/helper.ts';
+import { helperName } from '../../core/helper-name.ts';
+import { readFiles, readSnapshots } from '../../core/store-listing.ts';
+import type { HelperOutcome } from '../run-helper.ts';
+import { runPlacedHelper } from '../run-placed-helper.ts';
+import type { EngineWorld } from '../steps/step-executor.ts';
+import type { Node } from '../swarm.ts';
+import { linesOf } from './helper-output.ts';
+import { type Looking, listVolumes } from './list-volumes.ts';
+import { rcloneAccess, resticAccess } from './store-access.ts';
+
+/** What helps to read the names of archives. */
+export interface KnownNames {
+  readonly volumes: readonly string[];
+  readonly nodes: readonly string[];
+}
+
+/** More than anybody keeps. What a store has beyond it is not looked at. */
+const MAX_ENTRIES = 50_000;
+/** Of rclone: there is no such folder, or no such bucket. @see https://rclone.org/docs/#exit-code */
+const RCLONE_NOT_FOUND = 3;
+/** Of restic, from 0.17 on: there is no repository. @see https://restic.readthedocs.io/en/stable/075_scripting.html */
+const RESTIC_NO_REPOSITORY = 10;
+/** A server that does not answer is given up on, long before the helper is. */
+const RCLONE_PATIENCE = [
+  '--retries',
+  '1',
+  '--low-level-retries',
+  '3',
+  '--contimeout',
+  '15s',
+  '--timeout',
+  '30s',
+];
+
+/**
+ * Every archive or snapshot of a service that a store has. What is in it and is none of ours is passed over: whoever may
+ * write there may name things as he likes.
+ * @param nodes that helpers can run on, at least one; of the target `local` those whose backups are looked for
+ * @throws OperationError `helper_failed`, `timed_out`, `helper_busy`, `backup_target_incomplete`
+ * @throws SwarmError
+ */
+export async function listArchives(
+  world: EngineWorld,
+  store: BackupStore,
+  nodes: readonly Node[],
+  looking: Looking,
+  known: KnownNames,
+): Promise<readonly StoredArchive[]> {
+  if (store.target.kind === 's3') {
+    const [node] = nodes;
+    return node === undefined ? [] : listOn(world, store, node, looking, known);
+  }
+  const lists = await settle(
+    nodes.map(async node => {
+      // A helper that mounted it would make it.
+      const volumes = await listVolumes(world, looking, node);
+      const found = volumes.has(localBackupsVolume) ? await listOn(world, store, node, looking, known) : [];
+      return found.map(archive => ({ ...archive, nodeId: node.id }));
+    }),
+  );
+  return lists.flat();
+}
+
+async function listOn(
+  world: EngineWorld,
+  store: BackupStore,
+  node: Node,
+  { service, step, timeoutMs }: Looking,
+  known: KnownNames,
+): Promise<readonly StoredArchive[]> {
+  const isRestic = store.engine === 'restic';
+  const outcome = await runPlacedHelper(world, {
+    ...(isRestic ? resticList(world, store) : rcloneList(world, store)),
+    name: helperName(`${step}-backups`, service, node.id),
+    nodeId: node.id,
+    timeoutMs,
+    printsData: true,
+  });
+  if (isRestic ? hasNoRepository(outcome) : exitCodeOf(outcome) === RCLONE_NOT_FOUND) {
+    return [];
+  }
+  const text = linesOf(outcome, `The backups of ${service.name} can't be listed`).join('\n');
+  return isRestic ? snapshotsOf(text, store) : archivesOf(text, known);
+}
+
+type Listing = Pick<HelperService, 'image' | 'command' | 'mounts' | 'environment' | 'secrets'>;
+
+function rcloneList(world: EngineWorld, store: BackupStore): Listing {
+  const { root, environment, secrets, mounts } = rcloneAccess(store, { isReadOnly: true });
+  const options = ['--files-only', '--no-modtime', '--no-mimetype', ...RCLONE_PATIENCE];
+  return {
+    image: world.settings.backupImages.rclone,
+    command: ['rclone', 'lsjson', ...options, root],
+    ...{ environment, secrets, mounts },
+  };
+}
+
+/** Without a lock: nobody else is at work on the service, and its keys may be allowed to read only. */
+function resticList(world: EngineWorld, store: BackupStore): Listing {
+  return {
+    image: world.settings.backupImages.restic,
+    command: ['restic', 'snapshots', '--json', '--no-lock'],
+    ...resticAccess(store, { isReadOnly: true }),
+  };
+}
+
+function archivesOf(json: string, { volumes, nodes }: KnownNames): readonly StoredArchive[] {
+  return read(readFiles, json).flatMap(({ name, sizeBytes }) => {
+    const parsed = parseArchiveName(name, volumes, nodes);
+    return parsed === undefined ? [] : [{ name, sizeBytes, ...parsed }];
+  });
+}
+
+/** In restic's order, the oldest first. */
+function snapshotsOf(json: string, { prefix }: BackupStore): readonly StoredArchive[] {
+  return read(readSnapshots, json)
+    .filter(
+      ({ service, node, volume, backup }) =>
+        service === prefix &&
+        [node, volume].every(canBeInArchiveName) &&
+        dateOfBackupId(backup) !== undefined,
+    )
+    .map(({ id, service: _, ...snapshot }) => ({ name: id, ...snapshot }));
+}
+
+function read<T>(readListing: (json: string) => readonly T[], json: string): readonly T[] {
+  try {
+    return readListing(json).slice(0, MAX_ENTRIES);
+  } catch (error) {
+    if (error instanceof SyntaxError) {
+      throw new OperationError('helper_failed', 'The list of backups can not be read.', { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Before 0.17 only its words tell, and the first half of them stands before every reason why it can't be opened. */
+function hasNoRepository(outcome: HelperOutcome): boolean {
+  return (
+    exitCodeOf(outcome) === RESTIC_NO_REPOSITORY ||
+    (outcome.status === 'failed' &&
+      outcome.report.tasks.some(({ logs }) =>
+        logs.some(line =>
+          /unable to open config file: .*(?:does not exist|no such file or directory)/i.test(line),
+        ),
+      ))
+  );
+}
+
+function exitCodeOf({ report }: HelperOutcome): number | undefined {
+  return report.tasks.at(-1)?.exitCode;
+}
+
+/** Waits for all, also when one fails: no helper may be at work once the lock is free. */
+async function settle<T>(work: readonly Promise<T>[]): Promise<readonly T[]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}

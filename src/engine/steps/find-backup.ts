@@ -1,0 +1,73 @@
+import type { VolumePlace } from '../../core/backup.ts';
+import { chooseBackup } from '../../core/backup-listing.ts';
+import { OperationError } from '../../core/errors.ts';
+import type { ServiceWork } from '../../core/step.ts';
+import { findPlaces, takesHelpers } from '../backup/find-places.ts';
+import { listArchives } from '../backup/list-archives.ts';
+import { listVolumes } from '../backup/list-volumes.ts';
+import type { RestoreChoice, ServiceContext, StepExecutor } from './step-executor.ts';
+
+type Find = ServiceWork & { kind: 'find-backup' };
+
+/**
+ * Finds out where the data lives and what there is to restore, and chooses, before anything is touched.
+ * @throws OperationError `unsupported_mode`, `node_unavailable`, `volume_not_found`, `backup_not_found`, `helper_failed`
+ * @throws SwarmError
+ */
+export const findBackup: StepExecutor<Find> = async (context, step) => {
+  const { world, service } = context;
+  const { store, volumes, backup, nodeName, isStopped } = step.work;
+  if (isStopped && service.mode !== 'replicated') {
+    throw new OperationError(
+      'unsupported_mode',
+      `Only a replicated service can be stopped for its restore; this one is ${service.mode}. A drill can be done.`,
+    );
+  }
+  const looking = { service, step: step.name, timeoutMs: step.timeoutMs };
+  const { places, nodes, allNodes } = await findPlaces(world, service, volumes, looking, nodeName);
+  // One that lies on another node is worth to be told of.
+  const searched =
+    store.target.kind === 'local' && nodes.length === 1 ? allNodes.filter(takesHelpers) : nodes;
+  const known = { volumes, nodes: allNodes.map(({ hostname }) => hostname) };
+  const archives = await listArchives(world, store, searched, looking, known);
+  const choice = chooseBackup(archives, { volumes, places, ...(backup !== undefined && { backup }) });
+  if (!choice.isFound) {
+    throw new OperationError('backup_not_found', `${choice.message} Nothing was done.`);
+  }
+  context.chosen = choice.choices;
+  const isNew =
+    nodeName !== undefined && isStopped ? await findNew(context, step.timeoutMs, choice.choices) : [];
+  const created = isNew.map(({ volume, nodeName: node }) => `the volume ${volume} on ${node}`).join(', ');
+  return {
+    status: 'succeeded',
+    message: `Backup ${choice.backup}: ${choice.choices.map(describe).join(', ')}.${created && ` New: ${created}.`}`,
+    volumes: choice.choices.map(({ archive, place }) => ({
+      node: place.nodeName,
+      volume: place.volume,
+      archive: archive.name,
+      ...(archive.sizeBytes !== undefined && { sizeBytes: archive.sizeBytes }),
+    })),
+  };
+};
+
+/** Those that Docker will make, because a helper mounts them. */
+async function findNew(
+  { world, service }: ServiceContext,
+  timeoutMs: number,
+  choices: readonly RestoreChoice[],
+): Promise<readonly VolumePlace[]> {
+  const [first] = choices;
+  if (first === undefined) {
+    return [];
+  }
+  // All of them are on the node that was named.
+  const { nodeId, nodeName } = first.place;
+  const node = { id: nodeId, hostname: nodeName };
+  const held = await listVolumes(world, { service, step: 'find-new', timeoutMs }, node);
+  return choices.map(({ place }) => place).filter(({ volume }) => !held.has(volume));
+}
+
+function describe({ archive, place }: RestoreChoice): string {
+  const from = archive.node === place.nodeName ? '' : ` from ${archive.node}`;
+  return `${place.volume}${from} to ${place.nodeName}`;
+}
