@@ -88,6 +88,9 @@ export async function deploy(
   };
   const defaults = {
     SWARM_UTILS_DOCKER_CLI_IMAGE_NAME: lab.images.dockerCli,
+    SWARM_UTILS_BACKUP_OFFEN_IMAGE: lab.images.offen,
+    SWARM_UTILS_BACKUP_RCLONE_IMAGE: lab.images.rclone,
+    SWARM_UTILS_BACKUP_RESTIC_IMAGE: lab.images.restic,
     SWARM_UTILS_OIDC_AUDIENCE: audience,
     SWARM_UTILS_OIDC_ALLOW_INSECURE_ISSUER: 'true',
     SWARM_UTILS_GITHUB_OIDC_ISSUER: githubIssuer.url,
