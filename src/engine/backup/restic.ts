@@ -2,16 +2,9 @@ import type { WrittenArchive } from '../../core/archive-checksum.ts';
 import type { VolumePlace, VolumeReport } from '../../core/backup.ts';
 import { type ListedSnapshot, readSnapshots } from '../../core/store-listing.ts';
 import { type BackupJob, type BackupProgram, byStore } from './backup-job.ts';
-import { rcloneAccess, resticAccess } from './store-access.ts';
+import { resticAccess } from './store-access.ts';
 import { StoreFailure } from './store-commands.ts';
-import {
-  inspectFolder,
-  inspectRepository,
-  noRepositoryCode,
-  removeSnapshots,
-  shell,
-  writeSnapshot,
-} from './store-scripts.ts';
+import { inspectRepository, removeSnapshots, shell, writeSnapshot } from './store-scripts.ts';
 
 const SNAPSHOTS_AT_ONCE = 200;
 
@@ -23,7 +16,7 @@ export const restic: BackupProgram = {
   async write(job, place, isFirst) {
     const { nodeId, nodeName: node, volume } = place;
     const { store, backup } = job;
-    const lines = await writeOrInit(job, place, isFirst);
+    const lines = await write(job, place, isFirst);
     const summary = readSummary(lines);
     if (summary === undefined) {
       throw new StoreFailure(`restic did not say what it made of volume ${volume} of ${node}.`);
@@ -106,47 +99,19 @@ function readListing(json: string): readonly ListedSnapshot[] {
   }
 }
 
-async function writeOrInit(job: BackupJob, place: VolumePlace, isFirst: boolean): Promise<readonly string[]> {
-  try {
-    return await write(job, place, isFirst ? 'open' : '-');
-  } catch (error) {
-    if (!(error instanceof StoreFailure && error.exitCode === noRepositoryCode)) {
-      throw error;
-    }
-  }
-  await seeBucket(job, place);
-  return write(job, place, 'init');
-}
-
-function write({ world, store, backup, run }: BackupJob, place: VolumePlace, before: 'open' | 'init' | '-') {
+function write({ world, store, backup, run }: BackupJob, place: VolumePlace, isFirst: boolean) {
   const { nodeId, nodeName, volume } = place;
   return run({
     failure: `Volume ${volume} of ${nodeName} was not uploaded`,
     place: `${nodeId} ${volume}`,
     nodeId,
     image: world.settings.backupImages.restic,
-    command: shell(writeSnapshot, volume, nodeName, store.prefix, backup, before),
+    command: shell(writeSnapshot, volume, nodeName, store.prefix, backup, isFirst ? 'first' : 'next'),
     access: resticAccess(store),
     mounts: [{ type: 'volume', source: volume, target: `/backup/${volume}`, isReadOnly: true }],
     // Files of whatever owner are read, and nothing else can be done to them.
     capabilities: ['CAP_DAC_READ_SEARCH'],
   });
-}
-
-/** restic would make a bucket that is not there, of a name that was mistyped, say. */
-async function seeBucket({ world, store, run }: BackupJob, { nodeId }: VolumePlace): Promise<void> {
-  if (store.target.kind === 's3') {
-    const access = rcloneAccess(store);
-    await run({
-      failure: `The bucket ${store.target.bucket} can not be read`,
-      place: `${nodeId} bucket`,
-      nodeId,
-      image: world.settings.backupImages.rclone,
-      command: shell(inspectFolder, access.root, 's3'),
-      access,
-      mounts: [{ type: 'scratch', target: '/tmp' }],
-    });
-  }
 }
 
 /** @see https://restic.readthedocs.io/en/stable/075_scripting.html#backup (summary) */

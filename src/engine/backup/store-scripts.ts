@@ -112,25 +112,26 @@ printf '/%s\\n' "$@" >/tmp/names
 patient_rclone delete --files-from-raw /tmp/names "$root" >&2
 `;
 
-/** Exit code of \`writeSnapshot\`: there is no repository yet. */
-export const noRepositoryCode = 90;
-
 /**
- * Writes /backup/$1 as a snapshot of host $2, service $3 and backup $4, and prints restic's summary. $5: what to do before.
- * `init`: make the repository; `open`: see that there is one, in a minute at most (restic itself tries for a quarter of an
- * hour), and remove the locks that a killed run left; `-`: nothing. A snapshot that lacks something is removed again.
+ * Writes /backup/$1 as a snapshot of host $2, service $3 and backup $4, and prints restic's summary. With $5 `first` it
+ * sees before that the repository can be opened, in a minute at most (restic itself tries for a quarter of an hour),
+ * removes the locks that a killed run left, and makes a repository where there is none: never where one can't be read.
+ * A snapshot that lacks something is removed again.
  * @see https://restic.readthedocs.io/en/stable/075_scripting.html
  */
 export const writeSnapshot = `
-volume=$1 host=$2 service=$3 id=$4 before=$5 code=0
-if [ "$before" = init ]; then
-  restic init >&2
-elif [ "$before" = open ]; then
+volume=$1 host=$2 service=$3 id=$4 code=0
+if [ "$5" = first ]; then
   timeout 60 restic unlock --remove-all >/dev/null 2>/tmp/error || code=$?
   # Before 0.17 it says so in words only.
   ! grep -Eq 'unable to open config file: .*(key does not exist|no such file)' /tmp/error || code=10
-  [ "$code" != 10 ] || exit ${noRepositoryCode}
-  [ "$code" = 0 ] || { cat /tmp/error >&2; exit "$code"; }
+  if [ "$code" = 10 ]; then
+    restic init >&2
+  elif [ "$code" != 0 ]; then
+    cat /tmp/error >&2
+    exit "$code"
+  fi
+  code=0
 fi
 restic backup --quiet --json --host "$host" --tag "service=$service" --tag "volume=$volume" --tag "backup=$id" \\
   -- "/backup/$volume" >/tmp/out || code=$?
