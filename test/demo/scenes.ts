@@ -6,6 +6,7 @@ import { githubClaims, gitlabClaims } from '../fixtures/claims.ts';
 import { acmeShop, githubRelease } from '../fixtures/github-payloads.ts';
 import { signGithubWebhook } from '../fixtures/webhooks.ts';
 import type { Lab } from '../lab/lab.ts';
+import { databaseIsBackedUp, databaseIsRestored, restoreIsTried } from './backup-scenes.ts';
 import { nodeIsCleaned, serviceIsCleaned } from './clean-scenes.ts';
 import type { Narrator } from './narrator.ts';
 
@@ -65,6 +66,9 @@ export async function play(stage: Stage): Promise<void> {
   await brokenImageIsRolledBack(stage);
   await serviceIsCleaned(stage);
   await nodeIsCleaned(stage);
+  await databaseIsBackedUp(stage);
+  await restoreIsTried(stage);
+  await databaseIsRestored(stage);
 }
 
 async function webhookDeploys(stage: Stage): Promise<void> {
