@@ -126,6 +126,7 @@ function group(env: Environment, texts: ReadonlyMap<string, string>): Config {
           builder: env.SWARM_UTILS_CLEAN_NODE_BUILDER_MIN_AGE,
         },
         keep: env.SWARM_UTILS_CLEAN_NODE_IMAGE_KEEP ?? [],
+        execTimeoutMs: env.SWARM_UTILS_CLEAN_SERVICE_EXEC_TIMEOUT,
       },
       backup: backup(env),
       backupImages: {

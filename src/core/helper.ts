@@ -17,6 +17,11 @@ export interface HelperService {
   readonly secrets?: readonly HelperSecret[];
   /** Linux capabilities that it needs, `CAP_…`; it has no others. */
   readonly capabilities?: readonly string[];
+  /**
+   * On the node's own network, for who speaks through its mounts alone: a network of its own takes longer to make than
+   * what such a helper does.
+   */
+  readonly isOnHostNetwork?: boolean;
   /** Host name of its container. Absent: one that Docker makes. */
   readonly hostname?: string;
 }

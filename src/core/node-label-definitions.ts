@@ -4,8 +4,8 @@ import {
   booleanValue,
   durationMsValue,
   imagePatternListValue,
+  textValue,
   tokenValue,
-  type ValueReader,
 } from './label-values.ts';
 
 /** What a clean of a node has steps for; the word in labels. */
@@ -22,17 +22,6 @@ const keptByPart: Readonly<Record<NodePart, string>> = {
   container: 'Containers that were created less than this ago stay.',
   image: 'Images that were built less than this ago stay.',
   builder: 'Build cache that was used less than this ago stays.',
-};
-
-/**
- * The contract names it, and it has no safe meaning: there is no container of the node's own that a command could run
- * in, so it would be a shell of ours, with the node's Docker socket. Whatever it says is a fault.
- */
-const refusedValue: ValueReader<never> = {
-  expects:
-    'left out: a command on a node would run with its Docker socket, which swarm-utils does not do; label a service ' +
-    'with `swarm-utils.clean.exec` instead',
-  read: () => undefined,
 };
 
 function partLabels(part: NodePart) {
@@ -55,7 +44,24 @@ function partLabels(part: NodePart) {
 export const nodeLabels = {
   enable: define('clean.enable', booleanValue, 'Whether this node is cleaned. Default `true`.'),
   token: defineSecret('clean.token', tokenValue, 'Plain token that may clean this node.'),
-  exec: defineSecret('clean.exec', refusedValue, 'Known, and always a fault.'),
+  exec: {
+    script: defineSecret(
+      'clean.exec',
+      textValue,
+      "Run after the rest by the shell of the helper image, in a helper on this node with the node's Docker socket and network: " +
+        'who writes it is root there.',
+    ),
+    shell: define(
+      'clean.exec.shell',
+      textValue,
+      'Shell of the helper image that runs it. Default: `/bin/sh`.',
+    ),
+    timeout: define(
+      'clean.exec.timeout',
+      durationMsValue,
+      'Time for it. Default: `SWARM_UTILS_CLEAN_SERVICE_EXEC_TIMEOUT`.',
+    ),
+  },
   parts: { container: partLabels('container'), image: partLabels('image'), builder: partLabels('builder') },
   imageKeep: define(
     'clean.image.keep',

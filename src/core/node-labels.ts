@@ -7,7 +7,7 @@ import {
   LabelReader,
   type RawLabels,
 } from './label-reader.ts';
-import type { ActionLabels } from './labels.ts';
+import { type ActionLabels, type ExecLabels, readExec } from './labels.ts';
 import { type NodePart, nodeLabelDefinitions, nodeLabels } from './node-label-definitions.ts';
 
 /** What the labels say about one step of a clean. */
@@ -21,6 +21,7 @@ export interface CleanNodeLabels extends ActionLabels {
   readonly parts: Readonly<Record<NodePart, NodePartLabels>>;
   /** Images that stay. */
   readonly keep: readonly ImagePattern[];
+  readonly exec?: ExecLabels;
 }
 
 /** All `swarm-utils.*` labels of one node, parsed. */
@@ -41,7 +42,7 @@ export function parseNodeLabels(raw: RawLabels): NodeLabels {
       builder: readPart(reader, 'builder'),
     },
     keep: reader.read(nodeLabels.imageKeep) ?? [],
-    ...defined({ token: reader.read(nodeLabels.token) }),
+    ...defined({ token: reader.read(nodeLabels.token), exec: readExec(reader, nodeLabels.exec) }),
   };
   reader.readRest();
   const faults = [...reader.faults, ...findUnknown(raw, nodeLabelDefinitions)];

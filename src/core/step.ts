@@ -67,7 +67,14 @@ export type NodeWork =
       /** Images that stay. */
       readonly keep: readonly ImagePattern[];
     }
-  | { readonly kind: 'clean-build-cache'; readonly isDryRun: boolean; readonly minAgeMs: number };
+  | { readonly kind: 'clean-build-cache'; readonly isDryRun: boolean; readonly minAgeMs: number }
+  /** Runs a text of the node's own labels beside its Engine. */
+  | {
+      readonly kind: 'node-exec';
+      readonly isDryRun: boolean;
+      readonly shell: string;
+      readonly script: string;
+    };
 
 export type Work = ServiceWork | NodeWork;
 

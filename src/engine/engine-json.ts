@@ -196,7 +196,7 @@ const SECRET_MODE = 0o400;
  * @throws SwarmError `rejected` for a value that the swarm would take for a template
  */
 export function writeHelperSpec(helper: HelperService, { owner, secrets = [] }: HelperOptions): object {
-  const { environment = {}, capabilities = [], hostname } = helper;
+  const { environment = {}, capabilities = [], hostname, isOnHostNetwork = false } = helper;
   refuseTemplates([environment, hostname, helper.mounts]);
   return {
     Name: helper.name,
@@ -223,6 +223,7 @@ export function writeHelperSpec(helper: HelperService, { owner, secrets = [] }: 
       Placement: { Constraints: [`node.id==${helper.nodeId}`] },
       RestartPolicy: { Condition: 'none', MaxAttempts: 0 },
       LogDriver: { Name: 'json-file' },
+      ...(isOnHostNetwork && { Networks: [{ Target: 'host' }] }),
     },
   };
 }

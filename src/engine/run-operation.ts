@@ -81,7 +81,7 @@ async function prepare(world: EngineWorld, content: LabelTokenContent) {
   const steps = planOperation(redeemLabelToken(decided.labelToken), defaults);
   if (decided.targetKind === 'node') {
     const { target, node } = decided;
-    return { context: { world, target, node }, steps };
+    return { context: { world, target, node, steps }, steps };
   }
   const { target, service } = decided;
   const checkStillAllowed = (image: ImageReference) => decideOnImageAgain(world, content, image);

@@ -7,4 +7,5 @@ export const cleanNodeDefaults: CleanNodeDefaults = {
   timeoutMs: { container: 60_000, image: 60_000, builder: 60_000 },
   minAgeMs: { container: 0, image: 0, builder: 0 },
   keep: [],
+  execTimeoutMs: 60_000,
 };

@@ -98,6 +98,22 @@ suite('the plan of a clean of a node', () => {
     ]);
   });
 
+  test('ends with what the labels bring, in its own time', () => {
+    const change = { cleanNode: { ...cleanNodeDefaults, execTimeoutMs: 5 } };
+    const last = (labels: Labels, isDryRun = false) =>
+      plan({ ...cleanNode, isDryRun }, node(labels), change).at(-1);
+    assert.deepEqual(last({ exec: 'fstrim /' }), {
+      name: 'exec',
+      when: 'always',
+      timeoutMs: 5,
+      work: { kind: 'node-exec', isDryRun: false, shell: '/bin/sh', script: 'fstrim /' },
+    });
+    const own = last({ exec: 'fstrim /', 'exec.shell': '/bin/ash', 'exec.timeout': '7' }, true);
+    assert.ok(own?.work.kind === 'node-exec');
+    assert.deepEqual([own.timeoutMs, own.work.shell, own.work.isDryRun], [7, '/bin/ash', true]);
+    assert.equal(last({ 'exec.shell': '/bin/ash' })?.name, 'build-cache');
+  });
+
   test("has the labels' settings over the environment's, and keeps what either names", () => {
     const keep = [parseImagePattern('alpine')].filter(pattern => pattern !== undefined);
     const steps = plan(
@@ -188,7 +204,8 @@ suite('who may clean a node', () => {
 
   test('nobody, where its labels turn it off or have faults', () => {
     assert.equal(answer(admin, cleanNode, node({ enable: 'false' })), 'action_not_enabled');
-    assert.equal(answer(admin, cleanNode, node({ exec: 'true' })), 'label_fault');
+    assert.equal(answer(admin, cleanNode, node({ 'exec.timeout': '1s' })), 'label_fault');
+    assert.equal(answer(admin, cleanNode, node({ exce: 'true' })), 'label_fault');
     assert.equal(answer(admin, cleanNode, node({ 'image.enabel': 'false' })), 'label_fault');
   });
 

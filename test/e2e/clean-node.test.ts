@@ -230,6 +230,53 @@ describe('clean node', { timeout: 300_000 }, () => {
     await scene.unlabel('worker-2');
   });
 
+  test("what the node's own label says is run there at the end, and shown nowhere", async () => {
+    const { api, secrets } = session.deployment;
+    const canary = 'canary-of-the-node-label-9c1d';
+    const { dockerCli } = session.lab.images;
+    const script = `: ${canary}; docker info --format '{{.Name}}' && echo "$0" >/tmp/shell && cat /tmp/shell && docker run --rm ${dockerCli} echo beside`;
+    await scene.label('worker-2', {
+      'swarm-utils.clean.exec': script,
+      'swarm-utils.clean.exec.shell': '/bin/ash',
+    });
+    const dry = await scene.clean('worker-2', { dryRun: true });
+    assert.equal(dry.status, 200, dry.text);
+    assert.deepEqual(stepOf(dry, 'exec'), {
+      ...stepOf(dry, 'exec'),
+      status: 'skipped',
+      message: "A dry run does not run the label's text.",
+    });
+    const answer = await scene.clean('worker-2');
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.body.steps.at(-1).name, 'exec');
+    const [task] = stepOf(answer, 'exec').helper.tasks;
+    assert.deepEqual(
+      [task.node, task.exitCode, task.logs],
+      ['worker-2', 0, ['worker-2', '/bin/ash', 'beside']],
+      answer.text,
+    );
+    await scene.label('worker-2', { 'swarm-utils.clean.exec': `${script}; echo no >&2; exit 7` });
+    const failed = await scene.clean('worker-2');
+    assert.deepEqual([failed.status, failed.body.error.code], [424, 'exec_failed'], failed.text);
+    assert.equal(stepOf(failed, 'exec').helper.tasks[0].exitCode, 7);
+    assert.equal(stepOf(failed, 'images').status, 'succeeded');
+    await scene.label('worker-2', {
+      'swarm-utils.clean.exec': `sleep 60; ${canary}`,
+      'swarm-utils.clean.exec.timeout': '1500',
+    });
+    const late = await scene.clean('worker-2');
+    assert.deepEqual([late.status, late.body.status], [504, 'timed_out'], late.text);
+    assert.deepEqual(await session.helpers(), []);
+    await scene.label('worker-2', { 'swarm-utils.clean.exce': canary });
+    const faulty = await session.withoutEffect(() => scene.clean('worker-2'));
+    assert.equal(faulty.status, 422);
+    const nodes = await api.get('/api/nodes', secrets.adminToken);
+    const operations = await api.get('/api/operations?nodeName=worker-2', secrets.adminToken);
+    const shown = [dry, answer, failed, late, faulty, nodes, operations].map(({ text }) => text);
+    assert.ok(![...shown, await session.deployment.logs()].some(text => text.includes(canary)));
+    await scene.unlabel('worker-2');
+  });
+
   test('nothing in a name or a label is ever run', async () => {
     const marker = createMarker(session.lab);
     const { api, secrets } = session.deployment;
@@ -247,7 +294,7 @@ describe('clean node', { timeout: 300_000 }, () => {
       assert.equal(answer.status, 400, text);
     }
     for (const [label, value] of [
-      ['swarm-utils.clean.exec', marker.command],
+      ['swarm-utils.clean.exec.timeout', `1000; ${marker.command}`],
       ['swarm-utils.clean.image.keep', `$(${marker.command})`],
       ['swarm-utils.clean.image.min-age', `0; ${marker.command}`],
       ['swarm-utils.clean.image.timeout', `1000 && ${marker.command}`],

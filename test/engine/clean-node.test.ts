@@ -12,7 +12,6 @@ import {
   type NodeScript,
   scriptNode,
   stoppedRow,
-  wordsOf,
 } from './node-commands.ts';
 import { createRecorder, createWorld, secret, type TestWorld } from './world.ts';
 
@@ -30,15 +29,24 @@ const obedient: NodeScript = {
 function setUp(script: NodeScript = {}, labels: Readonly<Record<string, string>> = {}) {
   const world = createWorld();
   const node = world.swarm.addNode({ id: 'node-7', hostname: 'worker-7', labels });
-  const helpers = scriptNode(world, { ...obedient, ...script });
-  const commands = () => helpers.map(helper => wordsOf(helper).slice(0, 3).join(' '));
-  return { world, node, helpers, commands };
+  const ran = scriptNode(world, { ...obedient, ...script });
+  const commands = () => ran.map(({ words }) => words.slice(0, 3).join(' '));
+  const removals = () => ran.filter(({ words }) => words[1] === 'rm').map(({ words }) => words.slice(3));
+  return { world, node, ran, commands, removals };
 }
+
+/** Labels that turn the other parts off. */
+const only = (part: string) =>
+  Object.fromEntries(
+    ['container', 'image', 'builder']
+      .filter(name => name !== part)
+      .map(name => [`swarm-utils.clean.${name}.enable`, 'false']),
+  );
 
 suite('the clean of a node', () => {
   test('goes in its order, and says what went and how much that was', async () => {
     let looks = 0;
-    const { world, node, commands, helpers } = setUp({
+    const { world, node, commands, removals } = setUp({
       'container ls --all --no-trunc --size': { stdout: [stoppedRow('1'), stoppedRow('2')] },
       'container ls': { stdout: ['["c","shop:1"]'] },
       'image ls': {
@@ -55,16 +63,18 @@ suite('the clean of a node', () => {
     assert.deepEqual(ends(), ['containers succeeded', 'images succeeded', 'build-cache succeeded']);
     assert.deepEqual(commands(), [
       'container ls --all',
-      'container rm --',
       'image ls --no-trunc',
       'container ls --all',
+      'container rm --',
       'system df --format',
       'image rm --',
       'system df --format',
       'builder prune --force',
     ]);
-    assert.deepEqual(helpers[1]?.command.slice(4), [containerIdOf('1'), containerIdOf('2')]);
-    assert.deepEqual(helpers[5]?.command.slice(4), [idOf('b'), idOf('c')]);
+    assert.deepEqual(removals(), [
+      [containerIdOf('1'), containerIdOf('2')],
+      [idOf('b'), idOf('c')],
+    ]);
     assert.deepEqual(faults, []);
     assert.deepEqual(step('containers')?.removal, {
       kind: 'containers',
@@ -98,29 +108,38 @@ suite('the clean of a node', () => {
     assert.equal(step('build-cache')?.message, 'Removed build cache: 1.5 GB.');
   });
 
-  test('runs every command through a helper on that node, with the socket and nothing else', async () => {
-    const { world, node, helpers } = setUp({ 'image ls': { stdout: [imageRow('b')] } });
+  test('reads all in one helper on that node, and removes all in another, with the socket and nothing else', async () => {
+    const { world, node, ran } = setUp({ 'image ls': { stdout: [imageRow('b')] } });
     await cleanNode(world, node);
-    assert.equal(new Set(helpers.map(({ name }) => name)).size, helpers.length);
+    const helpers = [...new Set(ran.map(({ helper }) => helper))];
+    assert.equal(helpers.length, 2);
+    assert.equal(new Set(helpers.map(({ name }) => name)).size, 2);
     for (const helper of helpers) {
-      assert.match(
-        helper.name,
-        /^swarm-utils-clean-(?:containers|images|build-cache)-worker-7-[0-9a-f]{10}$/,
-      );
+      assert.match(helper.name, /^swarm-utils-clean-worker-7-[0-9a-f]{10}$/);
       assert.equal(helper.nodeId, 'node-7');
-      assert.equal(helper.timeoutMs, 60_000);
+      assert.equal(helper.environment, undefined);
       assert.deepEqual(
         helper.mounts.map(mount => 'source' in mount && mount.source),
         ['/var/run/docker.sock'],
       );
-      assert.ok(helper.command[0] === 'docker' || helper.command[2] === 'docker');
+      assert.deepEqual(helper.command.slice(0, 2), ['/bin/sh', '-euc']);
     }
+    assert.deepEqual(new Set(helpers.map(({ command }) => command[2])).size, 1, 'the script is a constant');
     assert.equal((await world.swarm.listServices('swarm-utils.helper')).length, 0);
   });
 
+  test('has no helper to read where nothing is to be read', async () => {
+    const { world, node, ran } = setUp({}, only('builder'));
+    assert.equal((await cleanNode(world, node)).end.status, 'succeeded');
+    assert.deepEqual(
+      ran.map(({ words }) => words[0]),
+      ['builder'],
+    );
+  });
+
   test('keeps what services need as they are and as they were, those without tasks too, and the helper image', async () => {
-    const needed = ['a', 'b', 'c', 'd', 'e'];
-    const { world, node, helpers } = setUp(
+    const keptCount = 8;
+    const { world, node, removals } = setUp(
       {
         'image ls': {
           stdout: [
@@ -129,7 +148,10 @@ suite('the clean of a node', () => {
             imageRow('c', { repository: 'asleep', tag: '3' }),
             imageRow('d', { repository: 'docker', tag: '25.0.5-cli-alpine3.20' }),
             imageRow('e', { repository: 'kept', tag: 'x' }),
-            imageRow('f', { repository: 'unused', tag: 'x' }),
+            imageRow('f', { repository: 'offen', tag: '2' }),
+            imageRow('7', { repository: 'restic', tag: '1' }),
+            imageRow('8', { repository: 'rclone', tag: '1' }),
+            imageRow('9', { repository: 'unused', tag: 'x' }),
           ],
         },
       },
@@ -142,23 +164,20 @@ suite('the clean of a node', () => {
     });
     world.swarm.addService({ name: 'asleep', image: 'asleep:3', replicas: 0 });
     const { step } = await cleanNode(world, node);
-    assert.deepEqual(helpers.find(({ command }) => command.includes('rm'))?.command.slice(4), [idOf('f')]);
-    assert.equal(step('images')?.removal?.keptCount, needed.length);
-    assert.match(step('images')?.message ?? '', /Kept 5: 4 needed by services, 1 kept by a pattern\./);
+    assert.deepEqual(removals(), [[idOf('9')]]);
+    assert.equal(step('images')?.removal?.keptCount, keptCount);
+    assert.match(step('images')?.message ?? '', /Kept 8: 7 needed by services, 1 kept by a pattern\./);
   });
 
-  test('keeps what a service came to need while it was measuring', async () => {
-    const { world, node, helpers } = setUp({
-      'image ls': { stdout: [imageRow('a', { repository: 'late', tag: '1' }), imageRow('b')] },
-      'system df': () => {
-        if (!world.swarm.callsOf('createHelper').some(([{ command }]) => command.includes('rm'))) {
-          world.swarm.addService({ name: 'late', image: 'late:1' });
-        }
-        return disk('1MB');
+  test('keeps what a service came to need while it was listing', async () => {
+    const { world, node, removals } = setUp({
+      'image ls': () => {
+        world.swarm.addService({ name: 'late', image: 'late:1' });
+        return { stdout: [imageRow('a', { repository: 'late', tag: '1' }), imageRow('b')] };
       },
     });
     await cleanNode(world, node);
-    assert.deepEqual(helpers.find(({ command }) => command.includes('rm'))?.command.slice(4), [idOf('b')]);
+    assert.deepEqual(removals(), [[idOf('b')]]);
   });
 
   test('measures nothing where nothing is to go', async () => {
@@ -192,7 +211,7 @@ suite('the clean of a node', () => {
   });
 
   test('has the parts, ages and time-outs of the labels', async () => {
-    const { world, node, helpers } = setUp(
+    const { world, node, ran } = setUp(
       {
         'container ls --all --no-trunc --size': {
           stdout: [stoppedRow('1', { createdAt: '2026-11-22 11:59:59 +0000 UTC' }), stoppedRow('2')],
@@ -201,26 +220,18 @@ suite('the clean of a node', () => {
       {
         'swarm-utils.clean.image.enable': 'false',
         'swarm-utils.clean.container.min-age': '60000',
-        'swarm-utils.clean.container.timeout': '5',
+        'swarm-utils.clean.container.timeout': '4_200',
         'swarm-utils.clean.builder.min-age': '90500',
       },
     );
     const { ends, step } = await cleanNode(world, node);
     assert.deepEqual(ends(), ['containers succeeded', 'build-cache succeeded']);
     assert.deepEqual(
-      helpers.map(({ timeoutMs }) => timeoutMs),
-      [5, 5, 60_000],
+      ran.map(({ seconds }) => seconds),
+      [5, 5, 60],
     );
-    assert.deepEqual(helpers[2]?.command, [
-      'env',
-      'DOCKER_BUILDKIT=0',
-      'docker',
-      'builder',
-      'prune',
-      '--force',
-      '--filter',
-      'until=91s',
-    ]);
+    assert.ok(ran[2]?.helper.command.includes('DOCKER_BUILDKIT=0'));
+    assert.deepEqual(ran[2]?.words, ['builder', 'prune', '--force', '--filter', 'until=91s']);
     assert.match(step('containers')?.message ?? '', /Kept 1: 1 too young\./);
   });
 
@@ -235,11 +246,10 @@ suite('the clean of a node', () => {
         '1MB',
       ]),
     );
-    const { world, node, helpers } = setUp({ 'image ls': { stdout: rows } });
+    const { world, node, removals } = setUp({ 'image ls': { stdout: rows } });
     const { step } = await cleanNode(world, node);
-    const removals = helpers.filter(({ command }) => command.includes('rm'));
     assert.deepEqual(
-      removals.map(({ command }) => command.length - 4),
+      removals().map(({ length }) => length),
       [50, 50, 50, 50, 30],
     );
     assert.deepEqual(
@@ -349,7 +359,7 @@ suite('a clean of a node that does not go well', () => {
     assert.equal(step('containers')?.status, 'timed_out');
     assert.match(
       step('images')?.message ?? '',
-      /non-zero exit \(1\).* It printed: Cannot connect to the Docker daemon/,
+      /ended with exit code 1\. It printed: Cannot connect to the Docker daemon/,
     );
     assert.deepEqual(
       step('images')?.helper?.tasks.flatMap(({ logs }) => logs),
@@ -365,7 +375,7 @@ suite('a clean of a node that does not go well', () => {
       { availability: 'drain' },
       { availability: 'pause' },
     ] as const) {
-      const { world, helpers } = setUp();
+      const { world, ran } = setUp();
       const node = world.swarm.addNode({ id: 'node-8', hostname: 'worker-8', ...change });
       const { end, reports } = await cleanNode(world, node);
       assert.deepEqual([end.status, end.error?.code], ['failed', 'node_unavailable']);
@@ -373,7 +383,7 @@ suite('a clean of a node that does not go well', () => {
         end.error?.message ?? '',
         new RegExp(`worker-8 is .*${Object.values(change)[0]}|is ${Object.values(change)[0]}`),
       );
-      assert.deepEqual([reports.length, helpers.length], [0, 0]);
+      assert.deepEqual([reports.length, ran.length], [0, 0]);
     }
   });
 

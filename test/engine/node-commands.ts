@@ -44,38 +44,54 @@ export type NodeScript = Readonly<
   Record<string, CommandAnswer | ((command: readonly string[]) => CommandAnswer)>
 >;
 
+/** A command that a helper ran. */
+export interface RanCommand {
+  readonly helper: HelperService;
+  /** From the word after `docker` on. */
+  readonly words: readonly string[];
+  readonly seconds: number;
+}
+
 /**
  * Lets the helpers of a world be answered by a script.
- * @returns the commands that were run, without `docker`
+ * @returns the commands that they ran, in order
  */
-export function scriptNode({ swarm }: TestWorld, script: NodeScript): readonly HelperService[] {
-  const helpers: HelperService[] = [];
+export function scriptNode({ swarm }: TestWorld, script: NodeScript): readonly RanCommand[] {
+  const ran: RanCommand[] = [];
   swarm.onHelper((service, _, helper) => {
-    helpers.push(helper);
-    const text = wordsOf(helper).join(' ');
-    const key = Object.keys(script).find(start => text.startsWith(start));
-    const entry = key === undefined ? {} : script[key];
-    const {
-      stdout = [],
-      stderr = [],
-      exitCode = 0,
-      hangs = false,
-    } = typeof entry === 'function' ? entry(helper.command) : (entry ?? {});
+    const [mark = '', commands] = readCommands(helper);
+    const output = { stdout: [] as string[], stderr: [] as string[] };
+    for (const { seconds, command } of commands) {
+      const words = command.slice(command.indexOf('docker') + 1);
+      ran.push({ helper, words, seconds });
+      const text = words.join(' ');
+      const key = Object.keys(script).find(start => text.startsWith(start));
+      const entry = key === undefined ? {} : script[key];
+      const answer = typeof entry === 'function' ? entry(command) : (entry ?? {});
+      const [exitCode, took] = answer.hangs ? [137, seconds] : [answer.exitCode ?? 0, 0];
+      output.stdout.push(...(answer.stdout ?? []), `${mark} ${exitCode} ${took}`);
+      output.stderr.push(...(answer.stderr ?? []), mark);
+    }
     const task = swarm.addTask({
       serviceId: service.id,
       nodeId: helper.nodeId,
-      state: hangs ? 'running' : exitCode === 0 ? 'complete' : 'failed',
-      exitCode,
-      ...(exitCode !== 0 && { error: `task: non-zero exit (${exitCode})` }),
+      state: 'complete',
+      exitCode: 0,
     });
-    swarm.setOutput(task.id, { stdout, stderr });
+    swarm.setOutput(task.id, output);
   });
-  return helpers;
+  return ran;
 }
 
-/** The command of a helper, from the word after `docker` on. */
-export function wordsOf({ command }: HelperService): readonly string[] {
-  return command.slice(command.indexOf('docker') + 1);
+/** What a helper is told to run: the mark, then of each command its seconds, how many words it has, and these. */
+function readCommands({ command }: HelperService) {
+  const [, , , , mark, ...rest] = command;
+  const commands: { readonly seconds: number; readonly command: readonly string[] }[] = [];
+  while (rest.length > 0) {
+    const [seconds, count] = rest.splice(0, 2).map(Number);
+    commands.push({ seconds: seconds ?? 0, command: rest.splice(0, count) });
+  }
+  return [mark, commands] as const;
 }
 
 /** An admin's clean of a node, decided. */

@@ -1,4 +1,5 @@
 import type { ImagePattern } from '../image-policy.ts';
+import type { ExecLabels } from '../labels.ts';
 import type { NodePart } from '../node-label-definitions.ts';
 import type { CleanNodeRequest } from '../operation.ts';
 import type { NodeWork, Step } from '../step.ts';
@@ -10,7 +11,11 @@ export interface CleanNodeDefaults {
   readonly minAgeMs: Readonly<Record<NodePart, number>>;
   /** Images that stay on every node. Labels name more. */
   readonly keep: readonly ImagePattern[];
+  /** Of the text that a node's labels may bring. */
+  readonly execTimeoutMs: number;
 }
+
+const DEFAULT_SHELL = '/bin/sh';
 
 /** What holds for one node: its labels over the environment. */
 export interface CleanNodeSettings {
@@ -39,8 +44,8 @@ export function cleanNodeSettings(
 }
 
 /**
- * Containers first, since images that only they used can go then; the build cache last. Each is done also when the one
- * before it failed: none needs the other.
+ * Containers first, since images that only they used can go then; then the build cache, and what the node's labels bring
+ * last. Each is done also when the one before it failed: none needs the other.
  */
 export function planCleanNode(
   { isDryRun }: CleanNodeRequest,
@@ -48,6 +53,7 @@ export function planCleanNode(
   defaults: CleanNodeDefaults,
 ): readonly Step[] {
   const { parts, keep } = cleanNodeSettings(target, defaults);
+  const { exec } = target.labels.clean;
   const step = (name: string, part: NodePart, work: (minAgeMs: number) => NodeWork): readonly Step[] => {
     const { isEnabled, timeoutMs, minAgeMs } = parts[part];
     return isEnabled ? [{ name, when: 'always', timeoutMs, work: work(minAgeMs) }] : [];
@@ -56,5 +62,19 @@ export function planCleanNode(
     ...step('containers', 'container', minAgeMs => ({ kind: 'clean-containers', isDryRun, minAgeMs })),
     ...step('images', 'image', minAgeMs => ({ kind: 'clean-images', isDryRun, minAgeMs, keep })),
     ...step('build-cache', 'builder', minAgeMs => ({ kind: 'clean-build-cache', isDryRun, minAgeMs })),
+    ...(exec === undefined ? [] : [execStep(exec, isDryRun, defaults)]),
   ];
+}
+
+function execStep(
+  { script, shell = DEFAULT_SHELL, timeoutMs }: ExecLabels,
+  isDryRun: boolean,
+  { execTimeoutMs }: CleanNodeDefaults,
+): Step {
+  return {
+    name: 'exec',
+    when: 'always',
+    timeoutMs: timeoutMs ?? execTimeoutMs,
+    work: { kind: 'node-exec', isDryRun, shell, script },
+  };
 }

@@ -1,3 +1,4 @@
+import type { HelperMount } from '../../core/helper.ts';
 import type { HelperOutcome } from '../run-helper.ts';
 import { runPlacedHelper } from '../run-placed-helper.ts';
 import type { EngineWorld } from './step-executor.ts';
@@ -13,6 +14,8 @@ export interface DockerCommand {
   readonly command: readonly string[];
   readonly timeoutMs: number;
   readonly printsData?: boolean;
+  /** What it mounts besides the socket. */
+  readonly mounts?: readonly HelperMount[];
 }
 
 /**
@@ -24,6 +27,10 @@ export function runDockerCommand(world: EngineWorld, command: DockerCommand): Pr
   return runPlacedHelper(world, {
     ...command,
     image: world.settings.helperImage,
-    mounts: [{ type: 'bind', source: DOCKER_SOCKET, target: DOCKER_SOCKET, isReadOnly: true }],
+    mounts: [
+      { type: 'bind', source: DOCKER_SOCKET, target: DOCKER_SOCKET, isReadOnly: true },
+      ...(command.mounts ?? []),
+    ],
+    isOnHostNetwork: true,
   });
 }

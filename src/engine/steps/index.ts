@@ -8,6 +8,7 @@ import { fetchBackup } from './fetch-backup.ts';
 import { findBackup } from './find-backup.ts';
 import { forgetBackups } from './forget-backups.ts';
 import { locateVolumes } from './locate-volumes.ts';
+import { nodeExec } from './node-exec.ts';
 import { resolveImage } from './resolve-image.ts';
 import { rollout } from './rollout.ts';
 import { start } from './start.ts';
@@ -56,6 +57,8 @@ export function executeStep(context: StepContext, step: Step): Promise<StepOutco
       return cleanImages(ofNode(context), { ...step, work });
     case 'clean-build-cache':
       return cleanBuildCache(ofNode(context), { ...step, work });
+    case 'node-exec':
+      return nodeExec(ofNode(context), { ...step, work });
   }
 }
 

@@ -15,6 +15,7 @@ import type { Clock } from '../clock.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 import type { OwnServiceCheck } from '../own-service.ts';
 import type { Node, Service, Swarm } from '../swarm.ts';
+import type { NodeClean } from './node-clean.ts';
 
 /** What the engine needs of the outside, for every action. */
 export interface EngineWorld {
@@ -95,8 +96,10 @@ export interface ServiceContext extends SharedContext {
 export interface NodeContext extends SharedContext {
   readonly target: NodeTarget;
   readonly node: Node;
-  /** Ids of the containers that a dry run of `clean-containers` chose: what only they need would go too. */
-  chosenContainers?: ReadonlySet<string>;
+  /** All steps of the operation: what they need of the node is read, and done, together. */
+  readonly steps: readonly Step[];
+  /** Made by the first step that needs it. */
+  clean?: NodeClean;
 }
 
 export type StepContext = ServiceContext | NodeContext;
