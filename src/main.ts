@@ -7,6 +7,7 @@ import type { Providers } from '../providers/provider.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { isFinished, type Operation } from './core/operation.ts';
 import { createRedactor } from './core/redactor.ts';
+import { createCron } from './cron.ts';
 import { createBackupsView } from './engine/backup/show-backups.ts';
 import { systemClock } from './engine/clock.ts';
 import { createDockerodeSwarm } from './engine/dockerode.ts';
@@ -16,8 +17,8 @@ import { createLock } from './engine/lock.ts';
 import { createOperations } from './engine/operations.ts';
 import { createOwnServiceCheck } from './engine/own-service.ts';
 import { createOwner, readContainerId } from './engine/owner.ts';
-import { createRecovery, type RecoveryOptions } from './engine/recover.ts';
 import { createParsedTargets } from './engine/parsed-targets.ts';
+import { createRecovery, type RecoveryOptions } from './engine/recover.ts';
 import type { EngineWorld } from './engine/steps/step-executor.ts';
 import { openStore } from './engine/store.ts';
 import { closeServer, listen, stopOnSignal } from './graceful-stop.ts';
@@ -36,7 +37,7 @@ const RECOVERY_PATIENCE_MS = 10_000;
 /** The source, or the bundle of the image. */
 const program = relative(process.cwd(), process.argv[1] ?? 'main.js');
 
-const usage = `swarm-utils ${version}: updates Docker Swarm services for CI pipelines, without a secret in CI
+const usage = `swarm-utils ${version}: updates, cleans, backs up and restores Docker Swarm services, for CI without a secret
 
 usage: node ${program}                                      serve, until SIGTERM
        node ${program} webhook-secret <provider> <repository>
@@ -120,6 +121,15 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
   });
   const providers = createProviders(config.providers);
   const parsedTargets = createParsedTargets();
+  const cron = createCron({
+    settings: config.cron,
+    swarm,
+    parsedTargets,
+    operations,
+    store: store.schedule,
+    clock: systemClock,
+    log,
+  });
   let isStopping = false;
   const shared: Omit<HttpOptions, 'routes'> = {
     swarm,
@@ -130,8 +140,10 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
       log.error({ event: 'backups.fault', serviceName, err: error }, 'unexpected fault in a list of backups'),
     ),
     replay: store.replay,
+    schedule: cron,
     adminTokens: config.http.adminTokens,
     cleanNodeDefaults: config.engine.cleanNode,
+    parallelOperations: config.cron.parallel,
     authFailureLimit: config.http.authFailureLimit,
     trustProxy: config.http.trustProxy,
     log,
@@ -161,11 +173,13 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
     isStopping = true;
     recovery.stop();
     labelWatch.stop();
+    const cronStopped = cron.stop();
     const awaited = operations.list({ limit: MAX_AWAITED }).filter(operation => !isFinished(operation));
     for (const { id, action, target } of awaited) {
       log.info({ event: 'stop.awaits', id, action, target: target.name }, 'waiting for an operation');
     }
     await operations.stop();
+    await cronStopped;
     await Promise.all(servers.map(({ server }) => closeServer(server)));
     // Last of all, so that what takes long to stop is not taken for ill.
     health?.remove();
@@ -177,6 +191,7 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
   await Promise.all(servers.map(({ server, port: on }) => listen(server, on)));
   health = await openHealthSocket(config.dataDir);
   logStart(log, config, providers);
+  cron.start();
   labelWatch.look().catch((error: unknown) => {
     log.warn(
       { event: 'swarm.unavailable', err: error },

@@ -12,6 +12,7 @@ import { createActionRoute } from './action-route.ts';
 import { backupService, cleanNode, cleanService, restoreService, updateService } from './actions.ts';
 import { createAuthenticate } from './authenticate.ts';
 import { createBackupRoutes } from './backup-routes.ts';
+import { createCleanNodes } from './clean-nodes.ts';
 import { createClientAddress } from './client-address.ts';
 import { type AnswerError, createAnswerError } from './error-handler.ts';
 import { TransportError } from './errors.ts';
@@ -128,6 +129,7 @@ function addApi(app: Express, options: HttpOptions, startOnce: StartOnce): void 
   addRoute(app, routes.updateService, jsonBody(), createActionRoute(shared, updateService));
   addRoute(app, routes.cleanService, jsonBody(), createActionRoute(shared, cleanService));
   addRoute(app, routes.cleanNode, jsonBody(), createActionRoute(shared, cleanNode));
+  addRoute(app, routes.cleanNodes, jsonBody(), createCleanNodes(shared));
   addRoute(app, routes.backupService, jsonBody(), createActionRoute(shared, backupService));
   addRoute(app, routes.restoreService, jsonBody(), createActionRoute(shared, restoreService));
   addRoute(app, routes.backups, createBackupRoutes(shared).list);

@@ -3,7 +3,7 @@ import { formatImagePattern } from '../core/image-policy.ts';
 import { type CleanNodeDefaults, cleanNodeSettings } from '../core/plan/clean-node.ts';
 import type { Access, ReadableNode } from './access.ts';
 import type { Authenticate } from './authenticate.ts';
-import { checkFilter, labelQuery } from './label-filter.ts';
+import { carriesLabel, checkFilter, labelQuery } from './label-filter.ts';
 import { readFields } from './read-fields.ts';
 import { sendJson } from './send-json.ts';
 
@@ -25,15 +25,11 @@ export function createNodeRoutes(options: {
         checkFilter(caller, label, 'nodes');
       }
       const nodes = await access.readableNodes(caller);
-      const chosen = label === undefined ? nodes : nodes.filter(({ node }) => carries(node.labels, label));
+      const chosen =
+        label === undefined ? nodes : nodes.filter(({ node }) => carriesLabel(node.labels, label));
       sendJson(response, 200, { nodes: chosen.map(each => present(each, cleanNodeDefaults)) });
     },
   };
-}
-
-function carries(labels: Readonly<Record<string, string>>, label: string): boolean {
-  const [key = '', ...value] = label.split('=');
-  return Object.hasOwn(labels, key) && (value.length === 0 || labels[key] === value.join('='));
 }
 
 /** A node as the API shows it: of its labels only what they come to and what is wrong. */

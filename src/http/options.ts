@@ -27,6 +27,8 @@ export interface HttpOptions {
   readonly adminTokens: readonly TokenSecret[];
   /** What holds for nodes whose labels say nothing else. */
   readonly cleanNodeDefaults: CleanNodeDefaults;
+  /** How many operations that one call began run at the same time. */
+  readonly parallelOperations: number;
   /** Refused credentials a minute from one address before it gets 429; 0 = no limit. */
   readonly authFailureLimit: number;
   /** Express' `trust proxy`, for the address that the limit counts and the log names. */

@@ -13,6 +13,11 @@ export const routes = {
   updateService: { method: 'POST', path: '/api/update/service', answers: operation },
   cleanService: { method: 'POST', path: '/api/clean/service', answers: operation },
   cleanNode: { method: 'POST', path: '/api/clean/node', answers: operation },
+  cleanNodes: {
+    method: 'POST',
+    path: '/api/clean/nodes',
+    answers: '`{operations: […], skipped: […], refused: […]}`, for admins',
+  },
   backupService: { method: 'POST', path: '/api/backup/service', answers: operation },
   restoreService: { method: 'POST', path: '/api/restore/service', answers: operation },
   backups: {

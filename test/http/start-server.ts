@@ -70,6 +70,7 @@ export async function startServer(
     listBackups: async () => [],
     providers: createFakeProviders(),
     cleanNodeDefaults,
+    parallelOperations: 10,
     schedule: {
       timeZone: 'UTC',
       states: () => [],
