@@ -1,6 +1,7 @@
 import { OperationError } from '../core/errors.ts';
 import { helperLabel } from '../core/label-reader.ts';
 import { awaitTasksRun } from './await-tasks.ts';
+import { finishRestore } from './backup/finish-restore.ts';
 import { bringBack } from './bring-back.ts';
 import { insist } from './insist.ts';
 import type { JournalEntry } from './journal.ts';
@@ -87,10 +88,13 @@ async function each<T extends { readonly name: string }>(
 /**
  * Undoes what an entry of the journal says. The caller holds the service's lock, and nobody who is alive is at it.
  * @returns what was done
- * @throws OperationError `update_conflict`
- * @throws SwarmError: then the entry is there still
+ * @throws OperationError `update_conflict`; `restore_failed` where the volumes are not whole yet
+ * @throws SwarmError; after each of them the entry is there still
  */
 export async function undo(world: EngineWorld, entry: JournalEntry): Promise<string> {
+  if (entry.restoring.length > 0) {
+    await finishRestore(world, entry.restoring);
+  }
   const comeback = await bringBack(world, entry);
   await insist(world.clock, () => world.journal.close(entry));
   switch (comeback.status) {

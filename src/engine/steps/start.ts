@@ -1,20 +1,25 @@
-import type { OperationErrorCode } from '../../core/errors.ts';
+import { OperationError, type OperationErrorCode } from '../../core/errors.ts';
 import type { ServiceWork } from '../../core/step.ts';
 import { awaitTasksRun, type RunOutcome } from '../await-tasks.ts';
+import { finishRestore } from '../backup/finish-restore.ts';
 import { bringBack } from '../bring-back.ts';
 import { insist } from '../insist.ts';
-import type { ServiceContext, StepExecutor, StepOutcome } from './step-executor.ts';
+import type { JournalEntry } from '../journal.ts';
+import type { EngineWorld, ServiceContext, StepExecutor, StepOutcome } from './step-executor.ts';
 
 /**
  * Gives the service what it had before `stop`, and waits until that runs. What somebody else wrote meanwhile is left as it
  * is, but not passed over: the volumes may have changed while they were read.
- * @throws OperationError `update_conflict`
- * @throws SwarmError: then the journal keeps what is to be done
+ * @throws OperationError `update_conflict`, `restore_failed`
+ * @throws SwarmError; after each of them the journal keeps what is to be done
  */
 export const start: StepExecutor<ServiceWork & { kind: 'start' }> = async (context, step) => {
-  const { world, stopped } = context;
+  const { world, stopped, isSettled } = context;
   if (stopped === undefined) {
     return { status: 'skipped', message: 'It was not stopped.' };
+  }
+  if (stopped.restoring.length > 0 && !isSettled) {
+    await settleVolumes(world, stopped);
   }
   const wasWritten = await isWritten(context);
   const comeback = await bringBack(world, stopped);
@@ -34,6 +39,19 @@ export const start: StepExecutor<ServiceWork & { kind: 'start' }> = async (conte
   }
   return outcome.isRunning ? { status: 'succeeded', message: outcome.message } : notStarted(outcome);
 };
+
+/** On half of the old content and half of the new no service may start. */
+async function settleVolumes(world: EngineWorld, { restoring }: JournalEntry): Promise<void> {
+  try {
+    await finishRestore(world, restoring);
+  } catch (error) {
+    if (!(error instanceof OperationError)) {
+      throw error;
+    }
+    const message = `${error.message} The service stays stopped until they are; that is tried again all the time.`;
+    throw new OperationError(error.code, message, { cause: error });
+  }
+}
 
 /** Whether the service is not as `stop` left it. Where that did not come to its end, nothing relies on it. */
 async function isWritten({ world, service, stoppedVersion }: ServiceContext): Promise<boolean> {
