@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { openBackup, resticStore, valuesOf, volumesOn } from './backup-shop.ts';
+
+const both = ['data', 'more'];
+const ids = ['a'.repeat(64), 'b'.repeat(64)];
+const local = { ...resticStore, target: { kind: 'local' } } as const;
+
+const snapshot = (index: number, volume: string, backup: string, tags: readonly string[] = []) => ({
+  id: ids[index],
+  hostname: 'node-1',
+  tags: ['service=shop', `volume=${volume}`, `backup=${backup}`, ...tags],
+});
+
+async function openUploaded(to: typeof resticStore = resticStore) {
+  const shop = openBackup();
+  shop.helpersSay(volumesOn({ 'node-1': both }));
+  await shop.locate();
+  shop.helpers.length = 0;
+  shop.helpersSay(helper => ({
+    stdout: [
+      JSON.stringify({
+        message_type: 'summary',
+        snapshot_id: `${valuesOf(helper)[0] === 'data' ? 'a' : 'b'}`.repeat(8),
+        total_bytes_processed: 4000,
+      }),
+    ],
+  }));
+  const uploaded = await shop.upload(to);
+  const writers = [...shop.helpers];
+  shop.helpers.length = 0;
+  const id = shop.context.located?.backup ?? '';
+  return { ...shop, uploaded, writers, id };
+}
+
+suite('backup with restic', () => {
+  test('writes snapshots with host and tags, one after the other, and opens the repository once', async () => {
+    const { uploaded, writers, id } = await openUploaded();
+    assert.equal(uploaded.status, 'succeeded', uploaded.message);
+    assert.deepEqual(writers.map(valuesOf), [
+      ['data', 'node-1', 'shop', id, 'first'],
+      ['more', 'node-1', 'shop', id, 'next'],
+    ]);
+    for (const { secrets, environment, mounts, ...helper } of writers) {
+      assert.ok(!JSON.stringify([helper, environment]).includes('password-of-the-shop'));
+      assert.ok(secrets?.some(({ value }) => value === 'password-of-the-shop\n'));
+      assert.ok(mounts.some(mount => mount.type === 'volume' && mount.isReadOnly));
+    }
+  });
+
+  test('opens each repository once where every node has its own', async () => {
+    const shop = openBackup();
+    const { swarm } = shop.world;
+    swarm.addNode({ id: 'node-2', hostname: 'worker-2' });
+    swarm.addTask({ serviceId: shop.service.id, nodeId: 'node-2' });
+    shop.helpersSay(volumesOn({ 'node-1': both, 'node-2': both }));
+    await shop.locate();
+    shop.helpers.length = 0;
+    const summary = JSON.stringify({ snapshot_id: 'a'.repeat(64), total_bytes_processed: 1 });
+    shop.helpersSay(() => ({ stdout: [summary] }));
+    await shop.upload(local);
+    assert.deepEqual(
+      shop.helpers.map(helper => [helper.nodeId, valuesOf(helper)[0], valuesOf(helper)[4]]),
+      [
+        ['node-1', 'data', 'first'],
+        ['node-2', 'data', 'first'],
+        ['node-1', 'more', 'next'],
+        ['node-2', 'more', 'next'],
+      ],
+    );
+  });
+
+  test('what restic does not sum up is not taken for written', async () => {
+    for (const stdout of [[], ['{}'], ['nonsense'], ['{"snapshot_id":"../x","total_bytes_processed":1}']]) {
+      const shop = openBackup();
+      shop.helpersSay(volumesOn({ 'node-1': both }));
+      await shop.locate();
+      shop.helpersSay(() => ({ stdout }));
+      assert.equal((await shop.upload(resticStore)).error?.code, 'upload_failed');
+    }
+  });
+
+  test('the repository is checked, and has the snapshots', async () => {
+    const shop = await openUploaded();
+    shop.helpersSay(() => ({
+      stdout: [JSON.stringify([snapshot(0, 'data', shop.id), snapshot(1, 'more', shop.id)])],
+    }));
+    const outcome = await shop.verify(resticStore);
+    assert.equal(outcome.status, 'succeeded', outcome.message);
+    assert.deepEqual(
+      outcome.volumes?.map(({ archive, sizeBytes }) => [archive, sizeBytes]),
+      ids.map(id => [id, 4000]),
+    );
+    assert.equal(shop.helpers.length, 1);
+  });
+
+  test('a snapshot that is missing, or another one in its place, fails it', async () => {
+    const shop = await openUploaded();
+    const { id } = shop;
+    const more = snapshot(1, 'more', id);
+    for (const listed of [
+      null,
+      [more],
+      [more, snapshot(0, 'data', '2020-01-01T03-00-00Z')],
+      [more, snapshot(0, 'other', id)],
+      [more, { ...snapshot(0, 'data', id), hostname: 'another' }],
+      [more, { ...snapshot(0, 'data', id), id: 'c'.repeat(64) }],
+      [more, { ...snapshot(0, 'data', id), tags: [] }],
+    ]) {
+      shop.helpersSay(() => ({ stdout: [JSON.stringify(listed)] }));
+      const outcome = await shop.verify(resticStore);
+      assert.deepEqual(
+        [outcome.status, outcome.error?.code],
+        ['failed', 'backup_not_whole'],
+        JSON.stringify(listed),
+      );
+    }
+    shop.helpersSay(() => ({ exitCode: 1, stderr: ['Fatal: repository contains errors'] }));
+    assert.match((await shop.verify(resticStore)).message ?? '', /repository contains errors/);
+  });
+
+  test('forgets snapshots of this service that are too old, by their ids', async () => {
+    const shop = await openUploaded();
+    const oldIds = ['c', 'd', 'e', 'f', '0'].map(digit => digit.repeat(64));
+    const old = (index: number, service: string, host: string, day: string) => ({
+      id: oldIds[index],
+      hostname: host,
+      tags: [`service=${service}`, 'volume=data', `backup=2020-01-${day}T03-00-00Z`],
+    });
+    const listed = [
+      snapshot(0, 'data', shop.id),
+      snapshot(1, 'more', shop.id),
+      old(0, 'shop', 'node-1', '01'),
+      old(1, 'shopping', 'node-1', '01'),
+      old(2, 'shop', 'gone-node', '01'),
+      old(3, 'shop', 'gone-node', '02'),
+      { id: oldIds[4], hostname: 'node-1', tags: ['made by hand'] },
+    ];
+    shop.helpersSay(() => ({ stdout: [JSON.stringify(listed)] }));
+    await shop.verify(resticStore);
+    shop.helpers.length = 0;
+    assert.equal((await shop.forget(resticStore)).status, 'succeeded');
+    assert.deepEqual(shop.helpers.map(valuesOf), [[oldIds[0], oldIds[2]]]);
+  });
+});
