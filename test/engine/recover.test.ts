@@ -5,6 +5,7 @@ import { createLock } from '../../src/engine/lock.ts';
 import { createRecovery } from '../../src/engine/recover.ts';
 import { runOperation } from '../../src/engine/run-operation.ts';
 import { SwarmError } from '../../src/engine/swarm.ts';
+import { choice, letHelpersFind } from './stopped-shop.ts';
 import { addShop, contentOf, createRecorder, createWorld, newImage, type TestWorld } from './world.ts';
 
 const away = new SwarmError('unavailable', 'no leader');
@@ -155,6 +156,22 @@ suite('a service that was left stopped', () => {
     await recovery.begin(20_000);
     recovery.stop();
     assert.equal((await swarm.getService(shop.id))?.previousReplicas, 3);
+  });
+
+  test('on volumes that are half restored is started when they are whole, and not before', async () => {
+    const { world, swarm, clock, recovery, mended, failed } = openWorld();
+    const shop = addShop(world, { replicas: 0, volumes: ['data'] });
+    const stopped = { serviceId: shop.id, serviceName: 'shop', replicas: 2, restoring: [choice.place] };
+    await createJournal(swarm, dead).open(stopped);
+    letHelpersFind(world, undefined);
+    await recovery.begin(3000);
+    assert.deepEqual([failed, mended], [['service shop'], []]);
+    assert.equal((await swarm.getService(shop.id))?.replicas, 0);
+    letHelpersFind(world, 'complete');
+    await clock.sleep(10_000);
+    recovery.stop();
+    assert.deepEqual(mended, ['service shop: started again, 2 replicas']);
+    assert.equal((await swarm.getService(shop.id))?.replicas, 2);
   });
 
   test('and is gone is forgotten', async () => {

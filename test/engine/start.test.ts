@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { SwarmError } from '../../src/engine/swarm.ts';
-import { choice, openShop, writesOf } from './stopped-shop.ts';
-import { secret } from './world.ts';
+import { choice, letHelpersFind, openShop, writesOf } from './stopped-shop.ts';
+import { secret, type TestWorld } from './world.ts';
 
 const away = new SwarmError('unavailable', 'no leader');
 
@@ -62,6 +62,49 @@ suite('start', () => {
     shop.world.swarm.deleteService(shop.service.id);
     assert.equal((await shop.start()).error?.code, 'target_gone');
     assert.deepEqual(await shop.entries(), []);
+  });
+});
+
+suite('start after a restore', () => {
+  const openRestored = async (isSettled: boolean | undefined, state: string | undefined) => {
+    const shop = openShop({ volumes: ['data'] });
+    shop.context.chosen = [choice];
+    await shop.stop();
+    if (isSettled !== undefined) {
+      shop.context.isSettled = isSettled;
+    }
+    letHelpersFind(shop.world, state);
+    shop.world.swarm.forgetCalls();
+    return shop;
+  };
+  const order = ({ world }: { world: TestWorld }) =>
+    world.swarm.calls
+      .map(({ method }) => method)
+      .filter(method => /^(createHelper|scaleService)$/.test(method));
+
+  test('does not look at volumes that are known to be whole', async () => {
+    const shop = await openRestored(true, undefined);
+    assert.equal((await shop.start()).status, 'succeeded');
+    assert.deepEqual(order(shop), ['scaleService', 'scaleService']);
+  });
+
+  test('first brings to its end what lies half done in the volumes', async () => {
+    for (const isSettled of [undefined, false]) {
+      const shop = await openRestored(isSettled, 'complete');
+      assert.equal((await shop.start()).status, 'succeeded');
+      assert.deepEqual(order(shop).slice(-2), ['scaleService', 'scaleService']);
+      assert.equal(order(shop)[0], 'createHelper');
+    }
+  });
+
+  test('starts nothing where that fails, and leaves the note of it', async () => {
+    const shop = await openRestored(false, undefined);
+    await assert.rejects(shop.start(), { code: 'restore_failed', message: /stays stopped until they are/ });
+    assert.equal(await shop.replicas(), 0);
+    assert.deepEqual(
+      (await shop.entries()).map(({ restoring }) => restoring),
+      [[choice.place]],
+    );
   });
 });
 

@@ -50,7 +50,15 @@ export function openShop(change: Partial<Service> = {}) {
   };
 }
 
-export type OpenShop = ReturnType<typeof openShop>;
+/** What the helpers find in volumes that are being restored, one line for each; undefined: they fail. */
+export function letHelpersFind({ swarm }: TestWorld, state: string | undefined): void {
+  swarm.onHelper((service, _, { nodeId, mounts }) => {
+    const end =
+      state === undefined ? ({ state: 'failed', exitCode: 1 } as const) : { state: 'complete' as const };
+    const { id } = swarm.addTask({ serviceId: service.id, nodeId, exitCode: 0, ...end });
+    swarm.setOutput(id, { stdout: mounts.map(() => state ?? '') });
+  });
+}
 
 /** Of the calls that write, the names, in their order. */
 export function writesOf({ swarm }: TestWorld): readonly string[] {
