@@ -223,6 +223,39 @@ services and nodes whose labels know them. In the list the \`logs\` of tasks and
 \`GET ${routes.nodes.path}\` answers admins \`id\`, \`name\`, \`role\`, \`state\`, \`availability\`, what holds for its \`clean\` (labels over environment) and the
 label \`faults\`; no labels. \`?label=key\` or \`key=value\` narrows the list.
 
+## Schedule
+\`GET ${routes.schedule.path}\` answers what the clock starts ([schedule.md](schedule.md)), and what came of it. Admins see all, others the entries of
+services that their labels let them read. \`?limit=\` (1 to 100, default 10) is the number of \`runs\`.
+
+\`\`\`jsonc
+{
+  "timeZone": "Europe/Berlin",
+  "entries": [
+    {
+      "key": "common",               // or the action and the id of the service that has its own time
+      "actions": [{ "action": "clean", "targetKind": "service" }, { "action": "clean", "targetKind": "node" }],
+      "serviceName": "shop_web",     // not in the common run
+      "expression": "0 0 3 * * *", "nextAt": "2026-11-23T02:00:00.000Z", "isRunning": false,
+      "lastRun": { "scheduledAt": "…", "startedAt": "…", "finishedAt": "…", "status": "failed" },
+      "missed": { "count": 1, "last": ["2026-11-21T02:00:00.000Z"] },
+      "runs": [
+        {
+          "scheduledAt": "…", "startedAt": "…", "finishedAt": "…", "status": "failed",
+          "results": [
+            { "action": "clean", "target": { "kind": "service", "name": "shop_web" }, "status": "succeeded", "operation": "dbcc9c12-…" },
+            { "action": "clean", "target": { "kind": "service", "name": "blog" }, "status": "refused", "message": "swarm-utils.clean.exce is unknown …" },
+            { "action": "clean", "target": { "kind": "node", "name": "worker-2" }, "status": "skipped", "message": "The node is down." }
+          ]
+        }
+      ]
+    }
+  ]
+}
+\`\`\`
+
+A run is \`running\`, \`succeeded\`, \`failed\` (one of its operations did not succeed, or one was \`refused\`), \`skipped\` (the run before was still going;
+\`count\` says how often), \`missed\` (\`count\` and the last \`times\`) or \`interrupted\`.
+
 ## Explain
 \`POST ${routes.explain.path}\` takes the body of an action's own route and \`action\`: \`"update"\`, \`"clean"\`, \`"backup"\` or \`"restore"\`, decides, and answers
 \`{allowed, action, serviceName, caller, reason?, findings: [{reason, message}]}\`. Nothing runs, and no token is used up. A pipeline learns why it is

@@ -3,8 +3,7 @@ import { normalizeExpression } from './schedule.ts';
 import { zoneTime } from './zone-time.ts';
 
 export const cronExpressionValue: ValueReader<string> = {
-  expects:
-    'a cron expression that happens: minute, hour, day, month and weekday, with seconds before them if there are six',
+  expects: 'a cron expression of five fields (minute first) or six (second first), for a time that comes',
   read: normalizeExpression,
 };
 
