@@ -1,10 +1,11 @@
-import type { VolumePlace } from '../../core/backup.ts';
+import type { StoredArchive, VolumePlace } from '../../core/backup.ts';
 import { chooseBackup } from '../../core/backup-listing.ts';
 import { OperationError } from '../../core/errors.ts';
 import type { ServiceWork } from '../../core/step.ts';
 import { findPlaces, takesHelpers } from '../backup/find-places.ts';
 import { listArchives } from '../backup/list-archives.ts';
 import { listVolumes } from '../backup/list-volumes.ts';
+import type { Node } from '../swarm.ts';
 import type { RestoreChoice, ServiceContext, StepExecutor } from './step-executor.ts';
 
 type Find = ServiceWork & { kind: 'find-backup' };
@@ -25,12 +26,17 @@ export const findBackup: StepExecutor<Find> = async (context, step) => {
   }
   const looking = { service, step: step.name, timeoutMs: step.timeoutMs };
   const { places, nodes, allNodes } = await findPlaces(world, service, volumes, looking, nodeName);
-  // One that lies on another node is worth to be told of.
-  const searched =
-    store.target.kind === 'local' && nodes.length === 1 ? allNodes.filter(takesHelpers) : nodes;
   const known = { volumes, nodes: allNodes.map(({ hostname }) => hostname) };
-  const archives = await listArchives(world, store, searched, looking, known);
-  const choice = chooseBackup(archives, { volumes, places, ...(backup !== undefined && { backup }) });
+  const list = (on: readonly Node[]) => listArchives(world, store, on, looking, known);
+  const choose = (archives: readonly StoredArchive[]) =>
+    chooseBackup(archives, { volumes, places, ...(backup !== undefined && { backup }) });
+  const archives = await list(nodes);
+  let choice = choose(archives);
+  if (!choice.isFound && store.target.kind === 'local') {
+    // What lies on other nodes can't be restored here, but is worth to be told of.
+    const others = allNodes.filter(node => takesHelpers(node) && !nodes.includes(node));
+    choice = choose([...archives, ...(await list(others))]);
+  }
   if (!choice.isFound) {
     throw new OperationError('backup_not_found', `${choice.message} Nothing was done.`);
   }
