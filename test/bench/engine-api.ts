@@ -130,6 +130,7 @@ export async function runEverywhere(
     readonly image: string;
     readonly command: readonly string[];
     readonly tasks: number;
+    readonly isOnHostNetwork?: boolean;
   },
 ): Promise<void> {
   const socket = '/var/run/docker.sock';
@@ -144,6 +145,7 @@ export async function runEverywhere(
       },
       RestartPolicy: { Condition: 'none', MaxAttempts: 0 },
       LogDriver: { Name: 'json-file' },
+      ...(run.isOnHostNetwork && { Networks: [{ Target: 'host' }] }),
     },
   });
   for (;;) {
