@@ -61,6 +61,7 @@ describe('loadConfig', () => {
         timeoutMs: { container: 60_000, image: 60_000, builder: 60_000 },
         minAgeMs: { container: 0, image: 0, builder: 0 },
         keep: [],
+        execTimeoutMs: 60_000,
       },
     });
     assert.deepEqual(config.docker, { host: 'unix:///var/run/docker.sock' });

@@ -120,6 +120,7 @@ describe('clean node', { timeout: 300_000 }, () => {
     assert.equal(stepOf(again, 'images').removal.removedCount, 0);
     await session.services.remove('rolled', 'asleep');
     await scene.docker(worker, 'rm', '--force', 'running', 'waiting');
+    await scene.docker(worker, 'rmi', 'kept.test/by-environment:1', 'created.test/waits:1');
   });
 
   test('what its labels say holds: parts, age, patterns', async () => {
@@ -234,7 +235,7 @@ describe('clean node', { timeout: 300_000 }, () => {
     const { api, secrets } = session.deployment;
     const canary = 'canary-of-the-node-label-9c1d';
     const { dockerCli } = session.lab.images;
-    const script = `: ${canary}; docker info --format '{{.Name}}' && echo "$0" >/tmp/shell && cat /tmp/shell && docker run --rm ${dockerCli} echo beside`;
+    const script = `: ${canary}; docker info --format '{{.Name}}' && echo "$0" >/tmp/shell && cat /tmp/shell && docker run --rm ${dockerCli} sh -c 'echo beside'`;
     await scene.label('worker-2', {
       'swarm-utils.clean.exec': script,
       'swarm-utils.clean.exec.shell': '/bin/ash',
