@@ -179,7 +179,7 @@ function resultOf(result: ScheduleResult, { status, error }: Operation): Schedul
 }
 
 function endOf(results: readonly ScheduleResult[], faults: readonly string[]): RunEnd {
-  if (results.some(({ operation, status }) => operation === undefined && status === 'interrupted')) {
+  if (results.some(({ status }) => status === 'interrupted')) {
     return { status: 'interrupted', results, message: 'swarm-utils was stopped before all had begun.' };
   }
   const status = faults.length > 0 || results.some(isFailure) ? 'failed' : 'succeeded';

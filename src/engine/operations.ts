@@ -6,7 +6,8 @@ import { isFinished, type Operation, summarizeCaller } from '../core/operation.t
 import type { StepReport } from '../core/step.ts';
 import type { Gate } from './gate.ts';
 import { createLock, type Lock, LockTimeout } from './lock.ts';
-import { type OperationEnd, runOperation } from './run-operation.ts';
+import { busy, internalFailure, notBegun } from './operation-ends.ts';
+import { runOperation } from './run-operation.ts';
 import type { EngineWorld } from './steps/step-executor.ts';
 import type { History } from './store.ts';
 import { checkRoom } from './waiting-room.ts';
@@ -53,7 +54,7 @@ export interface Operations {
 
 export interface StartOptions {
   readonly isPatient?: boolean;
-  /** Waited for before the lock, so that who waits here holds up nobody else's work on the target. */
+  /** Waited for before the lock, so as to hold up nobody. Who still waits when this process stops does not begin any more. */
   readonly gate?: Gate;
 }
 
@@ -111,7 +112,8 @@ export function createOperations({
       return runOperation(world, record.content, listenTo(record));
     };
     const locked = () => lock.run(record.operation.target.id, lockTimeoutMs, work);
-    const end = await (record.gate?.pass(locked) ?? locked()).catch((error: unknown) => {
+    const gated = record.gate?.pass(async () => (isStopping ? notBegun : locked()));
+    const end = await (gated ?? locked()).catch((error: unknown) => {
       if (error instanceof LockTimeout) {
         return busy(world.settings.timeouts.lockMs);
       }
@@ -217,7 +219,8 @@ export function createOperations({
     const isBehind = [...running.values()].some(other => other.operation.target.id === id);
     const record: Running = { operation, content, isPatient, gate, isBehind, listeners: new Set(), done };
     running.set(operation.id, record);
-    if (isPatient) {
+    // Nobody else is made to wait at its gate, nor to end with it when this process stops.
+    if (isPatient && gate === undefined) {
       waiting.set(parametersOf(content), record);
     }
     void run(record);
@@ -288,16 +291,6 @@ export function createOperations({
       return running.size;
     },
   };
-}
-
-const internalFailure: OperationEnd = {
-  status: 'failed',
-  error: { code: 'internal', message: 'swarm-utils itself failed; its log says how.' },
-};
-
-function busy(lockMs: number): OperationEnd {
-  const message = `Another operation is at work on this target and did not end within ${lockMs} ms. Try again later.`;
-  return { status: 'failed', error: { code: 'busy', message } };
 }
 
 /** Equal for operations of which one will do. */

@@ -99,6 +99,8 @@ export async function deploy(
     SWARM_UTILS_GITLAB_URL: gitlabIssuer.url,
     SWARM_UTILS_REGISTRY_URL: lab.privateRegistry.address,
     SWARM_UTILS_REGISTRY_USER: lab.privateRegistry.username,
+    // Nothing happens by itself unless a test wants it, not even at three at night.
+    SWARM_UTILS_CRON_EXPR: '0 0 0 1 1 *',
     // Tests come from one address and are refused all the time.
     SWARM_UTILS_AUTH_FAILURE_LIMIT: '0',
   };

@@ -71,6 +71,34 @@ suite('a batch', () => {
     assert.equal(saved.size, 0);
   });
 
+  test('is left where it is by a stop: what had not begun is interrupted', async () => {
+    const { world, operations, tokens, statuses } = setUp(3);
+    const release = world.swarm.hold('getService');
+    const batch = runBatch(operations, tokens, { parallel: 1 });
+    await turn();
+    const stopped = operations.stop();
+    release();
+    await stopped;
+    assert.deepEqual(statuses(), ['unchanged', 'interrupted', 'interrupted']);
+    const [, second] = await batch.finished;
+    assert.equal(second?.error?.code, 'interrupted');
+    assert.equal(second.startedAt, undefined);
+  });
+
+  test('takes in no delivery: that would wait and end with it', async () => {
+    const { world, operations, tokens, shops, saved } = setUp(2);
+    const release = world.swarm.hold('getService');
+    const batch = runBatch(operations, tokens, { parallel: 1, isPatient: true });
+    const [, second] = shops;
+    assert.ok(second);
+    const delivered = operations.start(allow(second), { isPatient: true });
+    assert.notEqual(delivered.id, batch.operations[1]?.id);
+    release();
+    await operations.stop();
+    assert.equal(saved.size, 3);
+    assert.equal(operations.get(delivered.id)?.status, 'unchanged');
+  });
+
   test('goes on after one that failed', async () => {
     const { world, operations, tokens, shops } = setUp(3);
     const [first] = shops;
