@@ -99,7 +99,8 @@ function chooseArchive(
   const named = archives.filter(archive => isCalled(archive, name));
   const [archive, other] = named;
   if (archive === undefined) {
-    return notFound(`There is no backup, archive or snapshot ${name}.${describeNewest(archives)}`);
+    // Not the name: who mixes up the fields may have written a token there.
+    return notFound(`There is no backup, archive or snapshot of this name.${describeNewest(archives)}`);
   }
   if (other !== undefined) {
     return notFound(`${named.length} archives or snapshots are called ${name}. Name more digits.`);

@@ -119,7 +119,7 @@ function findByName(nodes: readonly Node[], name: string): Node {
   const [node, other] = nodes.filter(({ hostname }) => hostname === name);
   if (node === undefined || other !== undefined) {
     const what = node === undefined ? 'There is no node' : 'There is more than one node';
-    throw new OperationError('node_unavailable', `${what} called ${name}. Nothing was done.`);
+    throw new OperationError('node_unavailable', `${what} of that name. Nothing was done.`);
   }
   return node;
 }

@@ -81,6 +81,10 @@ async function listOn(
     printsData: true,
   });
   if (isRestic ? hasNoRepository(outcome) : exitCodeOf(outcome) === RCLONE_NOT_FOUND) {
+    if (!isRestic && store.target.kind === 's3') {
+      // A prefix without objects is no fault there.
+      throw new OperationError('helper_failed', `There is no bucket ${store.target.bucket}.`);
+    }
     return [];
   }
   const text = linesOf(outcome, `The backups of ${service.name} can't be listed`).join('\n');
@@ -138,14 +142,17 @@ function read<T>(readListing: (json: string) => readonly T[], json: string): rea
   }
 }
 
-/** Before 0.17 only its words tell, and the first half of them stands before every reason why it can't be opened. */
+/**
+ * Before 0.17 only its words tell, and the first half of them stands before every reason why it can't be opened. A bucket or
+ * an access key that "does not exist" is another matter.
+ */
 function hasNoRepository(outcome: HelperOutcome): boolean {
   return (
     exitCodeOf(outcome) === RESTIC_NO_REPOSITORY ||
     (outcome.status === 'failed' &&
       outcome.report.tasks.some(({ logs }) =>
         logs.some(line =>
-          /unable to open config file: .*(?:does not exist|no such file or directory)/i.test(line),
+          /unable to open config file: .*(?:key does not exist|no such file or directory)/i.test(line),
         ),
       ))
   );
