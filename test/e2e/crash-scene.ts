@@ -23,7 +23,7 @@ export interface CrashScene extends Session {
   // biome-ignore lint/suspicious/noExplicitAny: an operation
   backUp(): Promise<any>;
   /** Waits for an event of an operation. Fails where the operation ends before. */
-  untilEvent(id: string, isIt: (event: SeenEvent) => boolean): Promise<void>;
+  untilEvent(id: string, isIt: (event: SeenEvent) => boolean): Promise<SeenEvent>;
   /** kill -9 of swarm-utils, once; the swarm starts it again. Resolves when its container is no more. */
   killSwarmUtils(): Promise<void>;
   /**
@@ -58,11 +58,7 @@ export async function openCrashScene(
       SWARM_UTILS_S3_URL: s3.host,
       SWARM_UTILS_S3_HTTPS: 'false',
       SWARM_UTILS_S3_BUCKET: bucket,
-      SWARM_UTILS_BACKUP_OFFEN_IMAGE: lab.images.offen,
-      SWARM_UTILS_BACKUP_RESTIC_IMAGE: lab.images.restic,
-      SWARM_UTILS_BACKUP_RCLONE_IMAGE: lab.images.rclone,
-      // Their images are pulled meanwhile.
-      SWARM_UTILS_PENDING_SERVICE_TIMEOUT: '30000',
+      SWARM_UTILS_PENDING_SERVICE_TIMEOUT: '10000',
       ...environment,
     },
     {
@@ -76,6 +72,10 @@ export async function openCrashScene(
   const { deployment, docker, until } = session;
   const { adminToken } = deployment.secrets;
   const worker = lab.nodes.find(({ name }) => name === 'worker-1') ?? assert.fail();
+  // Else the first helper would pull them while its time to start runs.
+  for (const image of [lab.images.offen, lab.images.restic, lab.images.rclone]) {
+    assert.equal((await worker.docker(['pull', '--quiet', image])).exitCode, 0);
+  }
   await s3.createBucket(bucket);
   await session.create(database, {
     image: lab.images.postgres,
@@ -107,6 +107,9 @@ export async function openCrashScene(
     const journal = JSON.stringify({ label: ['swarm-utils.journal'] });
     const configs = await engine.listConfigs({ filters: journal } as object);
     const onNodes = lab.nodes.map(async node => {
+      if (!(await node.isRunning())) {
+        return [];
+      }
       const containers = await node.engine().listContainers({ all: true, filters });
       const { Volumes } = await node.engine().listVolumes();
       return [
@@ -176,7 +179,11 @@ async function killContainer(node: LabNode, id: string): Promise<void> {
 }
 
 /** Reads server-sent events until one is it. */
-async function readEvents(url: string, token: string, isIt: (event: SeenEvent) => boolean): Promise<void> {
+async function readEvents(
+  url: string,
+  token: string,
+  isIt: (event: SeenEvent) => boolean,
+): Promise<SeenEvent> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}` };
     httpGet(url, { headers, agent: false, timeout: VERDICT_TIMEOUT_MS }, resolve).on('error', reject);
@@ -192,7 +199,7 @@ async function readEvents(url: string, token: string, isIt: (event: SeenEvent) =
         const data = JSON.parse(line.slice('data: '.length));
         seen.push(`${type} ${data.name ?? data.step ?? ''} ${data.status ?? data.message ?? ''}`);
         if (isIt({ type, data })) {
-          return;
+          return { type, data };
         }
       }
     }

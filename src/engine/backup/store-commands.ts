@@ -31,14 +31,21 @@ export class StoreFailure extends Error {
   /** Of the command; undefined where it did not come to its end. */
   readonly exitCode: number | undefined;
   readonly hasTimedOut: boolean;
+  /** Where it is not the command that failed. */
+  readonly code: HelperOutcome['code'];
 
   constructor(
     message: string,
-    { exitCode, hasTimedOut = false }: { exitCode?: number; hasTimedOut?: boolean } = {},
+    {
+      exitCode,
+      hasTimedOut = false,
+      code,
+    }: { exitCode?: number; hasTimedOut?: boolean; code?: HelperOutcome['code'] } = {},
   ) {
     super(message);
     this.exitCode = exitCode;
     this.hasTimedOut = hasTimedOut;
+    this.code = code;
   }
 }
 
@@ -82,12 +89,13 @@ export async function withStoreCommands(
   return reports.length === 0 ? outcome : { ...outcome, helper };
 }
 
-function failureOf(failure: string, { status, message, report, output }: HelperOutcome): StoreFailure {
+function failureOf(failure: string, { status, message, report, output, code }: HelperOutcome): StoreFailure {
   const exitCode = report.tasks.at(-1)?.exitCode;
   const words = lastWords(output?.stderr ?? report.tasks.flatMap(({ logs }) => logs));
   const printed = words === '' ? '' : ` It printed: ${words}`;
   return new StoreFailure(`${failure}. ${message ?? 'The helper failed.'}${printed}`, {
     ...(exitCode !== undefined && { exitCode }),
+    ...(code !== undefined && { code }),
     hasTimedOut: status === 'timed_out',
   });
 }
@@ -99,7 +107,7 @@ function describeFailure(error: unknown, code: OperationErrorCode): StepOutcome 
   const { message, hasTimedOut } = error;
   return hasTimedOut
     ? { status: 'timed_out', message, error: { code: 'timed_out', message } }
-    : { status: 'failed', message, error: { code, message } };
+    : { status: 'failed', message, error: { code: error.code ?? code, message } };
 }
 
 /** What a program said last, without what a log puts around it. */

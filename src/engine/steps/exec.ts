@@ -100,7 +100,7 @@ function summarize(name: string, outcomes: readonly ExecOutcome[]): StepOutcome 
     return { status: 'succeeded', message, helper };
   }
   const status = failures.some(outcome => outcome.status === 'timed_out') ? 'timed_out' : 'failed';
-  const code: OperationErrorCode = status === 'timed_out' ? 'timed_out' : 'exec_failed';
+  const code: OperationErrorCode = status === 'timed_out' ? 'timed_out' : (first?.code ?? 'exec_failed');
   const what =
     first === undefined
       ? `${name} ran nowhere.`
