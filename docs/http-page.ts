@@ -91,20 +91,45 @@ ${table(
   ],
 )}
 
-Its steps are \`containers\`, \`images\` and \`build-cache\`, in that order, each also when the one before it failed; labels can leave one out. What
-goes and what stays: [labels.md](labels.md). Each step says so in its message, and in \`removal\`:
+Its steps are \`containers\`, \`images\`, \`build-cache\` and, where the node's labels have one, \`exec\`, in that order, each also when the one before it failed;
+labels can leave one out. What goes and what stays: [labels.md](labels.md). Each step says so in its message, and in \`removal\`:
 \`{kind, isDryRun, removed: [{id, names, sizeBytes}], removedCount, refused: [{id, names, reason}], keptCount, reclaimedBytes}\`.
 
 - \`reclaimedBytes\` is as exact as the Docker CLI prints it. For images it is what \`docker system df\` says before and after: layers that remaining
   images share are not counted, \`sizeBytes\` of a single image does count them. It is absent where it could not be measured in time.
 - \`refused\` is what the Engine did not let go. In use again, or gone already, is no failure; anything else is \`not_removed\`.
 - A node that is down, drained or paused can run no helper. The answer is 424 \`node_unavailable\`, not a success: nothing was done.
-- Every command is a helper service on that node, with its part's time-out; a clean runs four, and up to four more when there is something to
-  remove. There is no call for all nodes: one operation has one target, one lock and one verdict. Call it once for each, at the same time.
+- One helper service on the node reads all lists and one removes, command by command in the order of the steps, each with its part's time-out in whole
+  seconds. So \`durationMs\` of the first step has the time of these helpers, and those after it have little. A dry run has the first helper alone.
+- \`exec\` has a helper of its own, and \`exitCode\` and the last lines in \`helper\`. In a dry run it is \`skipped\`.
 
 \`\`\`sh
 curl --fail-with-body http://swarm-utils:3000${routes.cleanNode.path} \\
   -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"nodeName": "worker-1", "dryRun": true}'
+\`\`\`
+
+## Clean all nodes
+\`POST ${routes.cleanNodes.path}\`, for admins
+
+${table(
+  ['field', 'default', 'meaning'],
+  [
+    ['`dryRun`', '`false`', 'As for one node, on each.'],
+    ['`label`', 'all nodes', 'Only nodes with this label: `key` or `key=value`.'],
+    ['`waitRes`', '`true`', '`false`: 202 with the queued operations.'],
+    ['`token`', '-', 'Instead of the header.'],
+  ],
+)}
+
+Each node has an operation of its own; \`SWARM_UTILS_PARALLEL_OPERATIONS\` of them run at the same time. The answer is \`{operations, skipped, refused}\`: 200 when all
+operations succeeded and nothing was refused, 424 otherwise.
+
+- \`skipped\`, \`[{nodeName, reason}]\`: nodes that are down, drained or paused, or have \`swarm-utils.clean.enable=false\`. They are no failure.
+- \`refused\`, the same: nodes whose labels have faults.
+
+\`\`\`sh
+curl --fail-with-body http://swarm-utils:3000${routes.cleanNodes.path} \\
+  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"label": "zone=a"}'
 \`\`\`
 
 ## Back up a service

@@ -158,7 +158,7 @@ ${labelTable([nodeLabels.enable, nodeLabels.token, ...[container, image, builder
 - **Containers** go when they have run and ended. Those that were created and not started stay, since one may be just about to; so
   do helpers' until their output was read. Their volumes stay.
 - **Images** stay as long as a container of the node has them, a service names them by digest or tag (as it is, and as a rollback would make it,
-  without tasks too), they are the helpers' image, or a pattern of \`image.keep\` names them. An image that has lost its tag may have had
+  without tasks too), helpers run them (the Docker CLI, offen, restic, rclone), or a pattern of \`image.keep\` names them. An image that has lost its tag may have had
   that of a pattern, so its repository is enough. The rest is removed by id and without force: what the Engine says is in use stays.
 - **Build cache** that nothing uses goes, as by \`docker builder prune\`.
 - \`min-age\` counts from the creation of a container, the build of an image (not its pull), the last use of build cache.

@@ -125,7 +125,7 @@ const update = {
   SWARM_UTILS_DOCKER_CLI_IMAGE_NAME: withDefault(
     imageValue,
     'docker:25.0.5-cli-alpine3.20',
-    'Image with the Docker CLI; helper services run it on each node.',
+    'Image with the Docker CLI, `/bin/sh`, `env` and `timeout`; helper services run it on each node.',
   ),
 };
 
