@@ -1,4 +1,4 @@
-import { authorize } from './core/authorize.ts';
+import { authorize, type Finding } from './core/authorize.ts';
 import { RequestError } from './core/errors.ts';
 import type { ActionRequest, Operation } from './core/operation.ts';
 import {
@@ -45,6 +45,7 @@ interface Ask {
   readonly reasonNotTo?: string;
 }
 
+const MAX_FINDINGS = 5;
 const internalMessage = 'swarm-utils itself failed; its log says how.';
 
 /**
@@ -138,7 +139,7 @@ export function createCronRun({
     if (!decision.allowed) {
       // Who turned a node off meant it.
       const status = decision.reason === 'action_not_enabled' ? 'skipped' : 'refused';
-      return { ...shared, status, message: decision.findings.map(({ message }) => message).join(' ') };
+      return { ...shared, status, message: describe(decision.findings) };
     }
     try {
       const operation = operations.start(decision.labelToken, { isPatient: true, gate });
@@ -172,6 +173,13 @@ function reasonNotToClean({ state, availability }: Node): Pick<Ask, 'reasonNotTo
     return { reasonNotTo: `The node is ${state}.` };
   }
   return availability === 'active' ? {} : { reasonNotTo: `The availability of the node is ${availability}.` };
+}
+
+/** Labels can be wrong by the thousand, and this is kept for each run. */
+function describe(findings: readonly Finding[]): string {
+  const told = findings.slice(0, MAX_FINDINGS).map(({ message }) => message);
+  const more = findings.length - told.length;
+  return [...told, ...(more > 0 ? [`And ${more} more.`] : [])].join(' ');
 }
 
 function resultOf(result: ScheduleResult, { status, error }: Operation): ScheduleResult {

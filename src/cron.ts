@@ -85,27 +85,30 @@ export function createCron({ settings, store, log, ...options }: CronOptions): C
     }
     lastTick = now;
     for (const each of timed.values()) {
-      if (each.nextAt !== undefined && each.nextAt <= now) {
-        begin(each, now);
+      const { nextAt } = each;
+      if (nextAt !== undefined && nextAt <= now) {
+        begin(each, nextAt, now);
       }
     }
   }
 
   /** Of several that are due by now only the last is begun. */
-  function begin(each: Timed, now: Date): void {
+  function begin(each: Timed, due: Date, now: Date): void {
     const { entry, schedule, handled } = each;
-    const at = occurrencesBetween(schedule, handled, now).last.at(-1);
+    const following = schedule.next(due);
+    const isLate = following !== undefined && following <= now;
+    const at = isLate ? (occurrencesBetween(schedule, handled, now).last.at(-1) ?? due) : due;
+    if (isLate) {
+      const missed = occurrencesBetween(schedule, handled, new Date(at.getTime() - 1));
+      noteMissed(entry, missed, 'swarm-utils was not given the time.');
+    }
     each.handled = now;
-    each.nextAt = schedule.next(now);
-    if (at !== undefined) {
-      const before = new Date(at.getTime() - 1);
-      noteMissed(entry, occurrencesBetween(schedule, handled, before), 'swarm-utils was not given the time.');
-      const meanwhile = going.get(entry.key);
-      if (meanwhile === undefined) {
-        going.set(entry.key, { end: execute(entry, at) });
-      } else {
-        noteSkipped(entry, meanwhile, at);
-      }
+    each.nextAt = isLate ? schedule.next(now) : following;
+    const meanwhile = going.get(entry.key);
+    if (meanwhile === undefined) {
+      going.set(entry.key, { end: execute(entry, at) });
+    } else {
+      noteSkipped(entry, meanwhile, at);
     }
   }
 

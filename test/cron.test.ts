@@ -108,6 +108,20 @@ suite('the common run', () => {
     ]);
   });
 
+  test('does not keep a thousand wrong labels with each run', async context => {
+    const { begin, at, addService } = createCronWorld(context);
+    const wrong = Object.fromEntries(
+      Array.from({ length: 1000 }, (_, number) => [`clean.wrong-${number}`, 'x'.repeat(1000)]),
+    );
+    addService('shop', { ...clean, ...wrong });
+    const cron = begin({ cleansNodes: false });
+    await at(quarterMs + secondMs);
+    await cron.stop();
+    const message = cron.runsOf('common', 1)[0]?.results[0]?.message ?? '';
+    assert.match(message, /^swarm-utils\.clean\.wrong-0 is unknown.* And 995 more\.$/);
+    assert.ok(message.length < 1000);
+  });
+
   test('of nothing succeeds, and says so', async context => {
     const { begin, at } = createCronWorld(context);
     const cron = begin({ cleansNodes: false });
