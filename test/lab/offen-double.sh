@@ -183,8 +183,8 @@ create_archive() {
   case $BACKUP_COMPRESSION in gz) filter='--use-compress-program=gzip -5' ;; none) filter=--no-auto-compress ;; esac
   mkdir -p "${file%/*}"
   # Names start with a slash, and a hard link is a file of its own, as in the archives of the real program.
-  find "$source" ! -type s | grep -Ev -- "${BACKUP_EXCLUDE_REGEXP:-^\$}" |
-    "$tools/tar" --create --absolute-names --hard-dereference --numeric-owner --no-recursion --verbatim-files-from \
+  find "$source" ! -type s -print0 | grep -zEv -- "${BACKUP_EXCLUDE_REGEXP:-^\$}" |
+    "$tools/tar" --create --absolute-names --hard-dereference --numeric-owner --no-recursion --null \
       --transform='flags=r;s,^/tmp/,/,' "$filter" --file="$file" --files-from=- ||
     fail "error compressing backup folder"
   log INFO "Created backup of \`$source\` at \`$file\`."

@@ -51,14 +51,15 @@ archive=/tmp/$1
   place=\${BACKUP_ARCHIVE%/*}/$1
   [ ! -e "$place" ] || { echo "There is an archive of this name already: $1" >&2; exit 1; }
 }
+# A second name from the beginning, for the program removes its own.
+: >"$archive"
+ln "$archive" /tmp/.archive
 mkfifo /tmp/.log
 backup >/tmp/.log 2>&1 &
 program=$! measuring=
 trap 'kill "$program" || :; exit 143' TERM INT
 while IFS= read -r line; do
   printf '%s\\n' "$line" >&2
-  # A second name keeps it when the program removes it.
-  [ -e /tmp/.archive ] || ln "$archive" /tmp/.archive 2>/dev/null || continue
   case $line in
     *'Created backup of '*)
       [ -n "$measuring" ] || {
