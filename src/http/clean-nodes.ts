@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { authorize, type LabelToken } from '../core/authorize.ts';
-import type { Operation } from '../core/operation.ts';
+import type { Caller, Operation } from '../core/operation.ts';
 import { nodeTarget } from '../core/target.ts';
 import type { Operations } from '../engine/operations.ts';
 import { runBatch } from '../engine/run-batch.ts';
@@ -53,6 +53,7 @@ export function createCleanNodes(options: CleanNodesOptions) {
     }
     const nodes = (await access.readableNodes(caller)).map(({ node }) => node);
     const { labelTokens, skipped, refused } = sort(
+      caller,
       nodes.filter(node => label === undefined || carriesLabel(node.labels, label)),
       body,
     );
@@ -67,13 +68,13 @@ export function createCleanNodes(options: CleanNodesOptions) {
   };
 }
 
-function sort(nodes: readonly Node[], body: { readonly dryRun: boolean }) {
+function sort(caller: Caller, nodes: readonly Node[], body: { readonly dryRun: boolean }) {
   const labelTokens: LabelToken[] = [];
   const skipped: LeftOut[] = [];
   const refused: LeftOut[] = [];
   for (const node of nodes) {
     const { hostname: nodeName } = node;
-    const decision = authorize({ kind: 'admin' }, cleanNodeRequestOf(body), nodeTarget(node));
+    const decision = authorize(caller, cleanNodeRequestOf(body), nodeTarget(node));
     const unavailable = whyUnavailable(node);
     if (!decision.allowed) {
       const reason = decision.findings.map(({ message }) => message).join(' ');

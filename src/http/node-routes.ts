@@ -35,13 +35,19 @@ export function createNodeRoutes(options: {
 /** A node as the API shows it: of its labels only what they come to and what is wrong. */
 function present({ node, target }: ReadableNode, defaults: CleanNodeDefaults) {
   const { parts, keep } = cleanNodeSettings(target, defaults);
+  const { clean } = target.labels;
   return {
     id: node.id,
     name: node.hostname,
     role: node.role,
     state: node.state,
     availability: node.availability,
-    clean: { isEnabled: target.labels.clean.isEnabled, ...parts, keep: keep.map(formatImagePattern) },
+    clean: {
+      isEnabled: clean.isEnabled,
+      ...parts,
+      keep: keep.map(formatImagePattern),
+      hasExec: clean.exec !== undefined,
+    },
     faults: target.labels.faults,
   };
 }

@@ -35,13 +35,15 @@ describe('clean node', { timeout: 300_000 }, () => {
     await scene.makeImage(worker, 'kept.test/by-environment:1', 1000);
     await scene.docker(worker, 'run', '--detach', '--name', 'running', lab.images.runner, 'sleep', '1000');
     const ranImage = await scene.makeImage(worker, 'only-a-stopped-container.test/has-it:1', 500_000);
-    const ran = ['run', '--name', 'stopped', 'only-a-stopped-container.test/has-it:1'];
+    const volumes = ['--volume', 'named:/named', '--volume', '/anonymous'];
+    const ran = ['run', '--name', 'stopped', ...volumes, 'only-a-stopped-container.test/has-it:1'];
     await scene.docker(worker, ...ran, 'sh', '-c', 'head -c 300000 /dev/urandom > /left; exit 3');
     const waiting = await scene.makeImage(worker, 'created.test/waits:1', 1000);
     await scene.docker(worker, 'create', '--name', 'waiting', 'created.test/waits:1', 'true');
     // What the rollout stopped has been taken away by the swarm, or is about to be.
     const bytesBefore = await scene.bytes(worker);
     const before = await scene.images(worker);
+    const volumesBefore = (await scene.docker(worker, 'volume', 'ls', '--quiet')).split('\n').sort();
 
     const planned = await scene.clean('worker-1', { dryRun: true });
     assert.equal(planned.status, 200, planned.text);
@@ -71,6 +73,9 @@ describe('clean node', { timeout: 300_000 }, () => {
     assert.ok(
       !containers.includes('stopped') && containers.includes('running') && containers.includes('waiting'),
     );
+    const volumesAfter = (await scene.docker(worker, 'volume', 'ls', '--quiet')).split('\n').sort();
+    assert.deepEqual(volumesAfter, volumesBefore, 'volumes are never removed');
+    assert.ok(volumesAfter.includes('named') && volumesAfter.length > 1);
     const left = await scene.images(worker);
     const digests = Promise.all(['app:1', 'app:2', 'app:3'].map(name => lab.registry.digest(name)));
     const [first, second, third] = await digests;
@@ -371,8 +376,18 @@ describe('clean node', { timeout: 300_000 }, () => {
       );
       const down = await scene.clean('worker-2');
       assert.deepEqual([down.status, down.body.error.code], [424, 'node_unavailable'], down.text);
-      // Others are cleaned meanwhile.
+      // Others are cleaned meanwhile, one by one or by one call.
       assert.equal((await scene.clean('worker-1')).status, 200);
+      await scene.docker(worker, 'run', '--name', 'left-over', session.lab.images.runner, 'true');
+      const { api, secrets } = session.deployment;
+      const all = await api.post('/api/clean/nodes', {}, secrets.adminToken);
+      assert.equal(all.status, 200, all.text);
+      assert.deepEqual(
+        all.body.operations.map(({ target, status }: Answer['body']) => `${target.name} ${status}`).sort(),
+        ['manager-1 succeeded', 'worker-1 succeeded'],
+      );
+      assert.deepEqual(all.body.skipped, [{ nodeName: 'worker-2', reason: 'The node is down.' }]);
+      assert.ok(!(await scene.containers(worker)).includes('left-over'));
     } finally {
       await other.start();
     }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { HelperService } from '../../src/core/helper.ts';
 import { runOperation } from '../../src/engine/run-operation.ts';
 import { SwarmError } from '../../src/engine/swarm.ts';
 import { cleanNodeDefaults } from '../core/clean-defaults.ts';
@@ -259,6 +260,54 @@ suite('the clean of a node', () => {
   });
 });
 
+suite('the command that a node’s label brings', () => {
+  const labels = { 'swarm-utils.clean.exec': 'journalctl --vacuum-time=7d', ...only('none') };
+
+  function setUpExec(end: { readonly exitCode?: number; readonly state?: 'running' } = {}) {
+    const { world, node } = setUp({}, labels);
+    const helpers: HelperService[] = [];
+    world.swarm.onHelper((service, swarm, helper) => {
+      helpers.push(helper);
+      const { exitCode = 0, state = exitCode === 0 ? 'complete' : 'failed' } = end;
+      const task = swarm.addTask({ serviceId: service.id, nodeId: helper.nodeId, state, exitCode });
+      swarm.setLogs(task.id, [`freed 1G of ${secret}`]);
+    });
+    return { world, node, helpers };
+  }
+
+  test('runs there as one argument of the shell, beside the socket', async () => {
+    const { world, node, helpers } = setUpExec();
+    const { end, step, ends } = await cleanNode(world, node);
+    assert.equal(end.status, 'succeeded');
+    assert.deepEqual(ends(), ['exec succeeded']);
+    const [helper] = helpers;
+    assert.deepEqual(helper?.command, ['/bin/sh', '-c', 'journalctl --vacuum-time=7d']);
+    assert.deepEqual([helper?.nodeId, helper?.timeoutMs], ['node-7', 60_000]);
+    assert.deepEqual(
+      helper?.mounts.map(({ target }) => target),
+      ['/var/run/docker.sock', '/tmp'],
+    );
+    const [task] = step('exec')?.helper?.tasks ?? [];
+    assert.deepEqual([task?.exitCode, task?.logs], [0, ['freed 1G of [redacted]']]);
+  });
+
+  test('fails the clean with its exit code, or when it takes too long', async () => {
+    const failed = setUpExec({ exitCode: 7 });
+    const first = await cleanNode(failed.world, failed.node);
+    assert.equal(first.end.error?.code, 'exec_failed');
+    assert.equal(first.step('exec')?.helper?.tasks[0]?.exitCode, 7);
+    const late = setUpExec({ state: 'running' });
+    assert.equal((await cleanNode(late.world, late.node)).end.status, 'timed_out');
+    assert.equal((await late.world.swarm.listServices('swarm-utils.helper')).length, 0);
+  });
+
+  test('is not run in a dry run', async () => {
+    const { world, node, helpers } = setUpExec();
+    const { end, step } = await cleanNode(world, node, true);
+    assert.deepEqual([end.status, step('exec')?.status, helpers.length], ['succeeded', 'skipped', 0]);
+  });
+});
+
 suite('a clean of a node that does not go well', () => {
   const one = { 'image ls': { stdout: [imageRow('a'), imageRow('b', { repository: 'x', tag: '1' })] } };
 
@@ -338,6 +387,45 @@ suite('a clean of a node that does not go well', () => {
       assert.deepEqual(ends(), ['containers succeeded', 'images failed', 'build-cache succeeded']);
       assert.ok(!commands().includes('image rm --'));
     }
+  });
+
+  test('takes nothing that a command prints for the end of another, and no name for an option', async () => {
+    const { world, node, removals } = setUp({
+      'image ls': {
+        stdout: [imageRow('a', { repository: '--force', tag: '1' }), imageRow('b')],
+        stderr: ['00000000-0000-0000-0000-000000000000 0 0', 'sh 0 0'],
+      },
+      'container ls --all --no-trunc --size': {
+        stdout: [stoppedRow('1').replace('name-1', 'x\\n00000000-0000-0000-0000-000000000000 0 0')],
+      },
+    });
+    const { end, step } = await cleanNode(world, node);
+    assert.equal(end.status, 'succeeded');
+    assert.deepEqual(removals(), [[containerIdOf('1')], [idOf('b')]]);
+    assert.match(step('images')?.message ?? '', /1 with a name that can not be read/);
+  });
+
+  test('fails as a whole when the helper did not print what it was to print', async () => {
+    const { world, node } = setUp(one);
+    world.swarm.onHelper((service, swarm, { nodeId }) => {
+      const task = swarm.addTask({ serviceId: service.id, nodeId, state: 'complete', exitCode: 0 });
+      swarm.setOutput(task.id, { stdout: [imageRow('a')], stderr: [] });
+    });
+    const { end, ends } = await cleanNode(world, node);
+    assert.equal(end.error?.code, 'helper_failed');
+    assert.deepEqual(ends(), ['containers failed', 'images failed', 'build-cache failed']);
+  });
+
+  test('is told of when a removal takes too long, with what went until then', async () => {
+    const { world, node } = setUp({
+      'container ls --all --no-trunc --size': { stdout: [stoppedRow('1'), stoppedRow('2')] },
+      'container rm': { stdout: [containerIdOf('1')], hangs: true },
+    });
+    const { end, ends, step } = await cleanNode(world, node);
+    assert.deepEqual([end.status, end.error?.code], ['timed_out', 'timed_out']);
+    assert.deepEqual(ends(), ['containers timed_out', 'images succeeded', 'build-cache succeeded']);
+    assert.equal(step('containers')?.removal?.removedCount, 1);
+    assert.match(step('containers')?.message ?? '', /^Removed 1 .*longer than its time-out of 60000 ms\./);
   });
 
   test('removes nothing when the list did not arrive as a whole', async () => {

@@ -164,7 +164,7 @@ test('nodes are listed for admins, with what holds for them and what is wrong', 
     role: 'worker',
     state: 'ready',
     availability: 'active',
-    clean: { isEnabled: true, container: part, image: part, builder: part, keep: [] },
+    clean: { isEnabled: true, container: part, image: part, builder: part, keep: [], hasExec: false },
     faults: [],
   });
   assert.equal(json.nodes[2].faults[0].label, 'swarm-utils.clean.imag.keep');

@@ -5,8 +5,9 @@ import { createNodeClean, type NodeClean } from './node-clean.ts';
 import { type CommandResult, NodeCommandFailure, reportHelpers } from './node-command.ts';
 import type { NodeContext, StepOutcome } from './step-executor.ts';
 
-/** Longest lists in a report. */
+/** Longest lists in a report: what a node answers may be anything. */
 const MAX_LISTED = 200;
+const MAX_NAMES = 20;
 
 /**
  * Does one step's part of the clean of a node.
@@ -67,10 +68,14 @@ export function concludeRemoval(
 function reportRemoval(report: Omit<RemovalReport, 'removedCount'>): RemovalReport {
   return {
     ...report,
-    removed: report.removed.slice(0, MAX_LISTED),
+    removed: cut(report.removed),
     removedCount: report.removed.length,
-    refused: report.refused.slice(0, MAX_LISTED),
+    refused: cut(report.refused),
   };
+}
+
+function cut<T extends RemovedItem>(items: readonly T[]): readonly T[] {
+  return items.slice(0, MAX_LISTED).map(item => ({ ...item, names: item.names.slice(0, MAX_NAMES) }));
 }
 
 const words: Readonly<Record<KeepReason, string>> = {
