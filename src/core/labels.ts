@@ -265,7 +265,10 @@ function readBackup(reader: LabelReader, isEnabled: boolean): Omit<BackupLabels,
 }
 
 /** An `exec` label with its shell and time-out; undefined where there is none. */
-export function readExec(reader: LabelReader, definitions: ReturnType<typeof execLabels>): ExecLabels | undefined {
+export function readExec(
+  reader: LabelReader,
+  definitions: ReturnType<typeof execLabels>,
+): ExecLabels | undefined {
   const script = reader.read(definitions.script);
   const shell = reader.read(definitions.shell);
   const timeoutMs = reader.read(definitions.timeout);

@@ -249,6 +249,13 @@ suite('a helper', () => {
     });
   });
 
+  test('has no network of its own where it speaks through its mounts alone', () => {
+    const { TaskTemplate } = writeHelperSpec({ ...helper, isOnHostNetwork: true }, { owner: 'me' }) as {
+      TaskTemplate: object;
+    };
+    assert.deepEqual('Networks' in TaskTemplate && TaskTemplate.Networks, [{ Target: 'host' }]);
+  });
+
   test('has just the capabilities, variables and secrets that it needs, and a scratch volume without a name', () => {
     const spec = writeHelperSpec(
       {
