@@ -260,6 +260,30 @@ suite('the clean of a node', () => {
   });
 });
 
+test('a clean of very many images has a helper for each part of them that the swarm can store', async () => {
+  const rows = Array.from({ length: 5000 }, (_, index) =>
+    JSON.stringify([
+      `sha256:${index.toString(16).padStart(64, '0')}`,
+      '<none>',
+      '<none>',
+      '<none>',
+      '',
+      '1MB',
+    ]),
+  );
+  const { world, node, ran } = setUp({ 'image ls': { stdout: rows } });
+  const { end, step } = await cleanNode(world, node);
+  assert.equal(end.status, 'succeeded');
+  assert.equal(step('images')?.removal?.removedCount, 5000);
+  const helpers = [...new Set(ran.map(({ helper }) => helper))];
+  assert.equal(helpers.length, 3);
+  assert.equal(new Set(helpers.map(({ name }) => name)).size, 3);
+  for (const { command } of helpers) {
+    assert.ok(JSON.stringify(command).length < 400_000);
+  }
+  assert.equal(ran.at(-1)?.words.join(' '), 'builder prune --force');
+});
+
 suite('the command that a node’s label brings', () => {
   const labels = { 'swarm-utils.clean.exec': 'journalctl --vacuum-time=7d', ...only('none') };
 
