@@ -10,7 +10,7 @@ export const nodeSecrets = { 'swarm-utils.clean.token': 'canary-node-clean-token
 /** Secrets in labels of a node that are no place for them. */
 export const misspeltOnNode = {
   'swarm-utils.clean.tokne': 'canary-misspelt-node-token-d9',
-  'swarm-utils.clean.exec': 'login --password canary-node-command-e9',
+  'swarm-utils.clean.exce': 'login --password canary-node-command-e9',
 };
 
 /**
