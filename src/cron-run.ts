@@ -1,5 +1,6 @@
 import { authorize, type Finding } from './core/authorize.ts';
 import { RequestError } from './core/errors.ts';
+import { defined } from './core/label-reader.ts';
 import type { ActionRequest, Operation } from './core/operation.ts';
 import {
   commonServices,
@@ -14,7 +15,8 @@ import { createGate, type Gate } from './engine/gate.ts';
 import { insist } from './engine/insist.ts';
 import type { Operations } from './engine/operations.ts';
 import type { ParsedTargets } from './engine/parsed-targets.ts';
-import type { Node, Swarm } from './engine/swarm.ts';
+import type { Swarm } from './engine/swarm.ts';
+import { whyNoTasks } from './engine/why-no-tasks.ts';
 
 /** What a run came to. */
 export type RunEnd = Pick<ScheduleRun, 'results' | 'message'> & {
@@ -88,7 +90,7 @@ export function createCronRun({
       return nodes.map(node => ({
         target: nodeTarget(node),
         request: { action: 'clean', targetKind: 'node', isDryRun: false },
-        ...reasonNotToClean(node),
+        ...defined({ reasonNotTo: whyNoTasks(node) }),
       }));
     }
     const services = await insist(clock, () => swarm.listServices());
@@ -165,14 +167,6 @@ export function createCronRun({
       return { status: 'failed', results: [], message: 'The swarm could not be asked.' };
     }
   };
-}
-
-/** The swarm gives such a node no tasks, so no helper either. */
-function reasonNotToClean({ state, availability }: Node): Pick<Ask, 'reasonNotTo'> {
-  if (state !== 'ready') {
-    return { reasonNotTo: `The node is ${state}.` };
-  }
-  return availability === 'active' ? {} : { reasonNotTo: `The availability of the node is ${availability}.` };
 }
 
 /** Labels can be wrong by the thousand, and this is kept for each run. */

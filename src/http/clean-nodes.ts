@@ -6,6 +6,7 @@ import { nodeTarget } from '../core/target.ts';
 import type { Operations } from '../engine/operations.ts';
 import { runBatch } from '../engine/run-batch.ts';
 import type { Node } from '../engine/swarm.ts';
+import { whyNoTasks } from '../engine/why-no-tasks.ts';
 import type { Access } from './access.ts';
 import { commonFields } from './action-route.ts';
 import { cleanNodeRequestOf } from './actions.ts';
@@ -75,7 +76,7 @@ function sort(caller: Caller, nodes: readonly Node[], body: { readonly dryRun: b
   for (const node of nodes) {
     const { hostname: nodeName } = node;
     const decision = authorize(caller, cleanNodeRequestOf(body), nodeTarget(node));
-    const unavailable = whyUnavailable(node);
+    const unavailable = whyNoTasks(node);
     if (!decision.allowed) {
       const reason = decision.findings.map(({ message }) => message).join(' ');
       (decision.reason === 'action_not_enabled' ? skipped : refused).push({ nodeName, reason });
@@ -86,14 +87,6 @@ function sort(caller: Caller, nodes: readonly Node[], body: { readonly dryRun: b
     }
   }
   return { labelTokens, skipped, refused };
-}
-
-/** The swarm gives such a node no tasks, so no helper either. */
-function whyUnavailable({ state, availability }: Node): string | undefined {
-  if (state !== 'ready') {
-    return `The node is ${state}.`;
-  }
-  return availability === 'active' ? undefined : `The availability of the node is ${availability}.`;
 }
 
 function hasSucceeded({ status }: Operation): boolean {
