@@ -145,7 +145,7 @@ curl --fail-with-body http://swarm-utils:3000${routes.cleanNodes.path} \\
 | \`verify\` | reads from the store that what was written is there and whole |
 | \`forget\` | removes what is older than the retention |
 
-\`upload\`, \`verify\` and \`forget\` say in \`volumes\` what became of each: \`[{node, volume, archive, sizeBytes, checksum}]\`. A backup that is
+\`upload\` and \`verify\` say in \`volumes\` what became of each: \`[{node, volume, archive, sizeBytes, checksum}]\`. A backup that is
 \`succeeded\` is in the store, whole, and the service runs. How it all fits together: [backups.md](backups.md).
 
 ## Restore a service
