@@ -1,6 +1,6 @@
 import { globSync } from 'node:fs';
 import { join, matchesGlob } from 'node:path';
-import { type Counts, runSuite, runSuiteWithCoverage } from './suite.ts';
+import { printSlowest, runInLanes, runSuite, runSuiteWithCoverage, type SuiteResult } from './suite.ts';
 
 const usage = `usage: npm test -- [FILE …]         unit and lab tests, or those whose path contains FILE
        npm run test:unit -- [FILE …]
@@ -8,12 +8,14 @@ const usage = `usage: npm test -- [FILE …]         unit and lab tests, or thos
 
 /** Of the product's code, by the unit tests alone. */
 const thresholds = { lines: 90, branches: 85 };
-/** Not the one that \`npm run lab\` takes by default: that may be up, with somebody's work in it. */
-const defaultInstance = '1';
+/** Labs that tests run in at the same time. Not the one that `npm run lab` takes by default, with somebody's work in it. */
+const defaultInstances = '1,2';
 
 const root = join(import.meta.dirname, '..');
 const suites = { unit: runUnit, lab: runLab } as const;
 type SuiteName = keyof typeof suites;
+
+const nothing: SuiteResult = { passed: 0, failed: 1, durations: new Map() };
 
 const isSuiteName = (word: string): word is SuiteName => Object.hasOwn(suites, word);
 
@@ -58,10 +60,11 @@ async function main(words: readonly string[]): Promise<void> {
   let failed = selected.length === 0 ? 1 : 0;
   for (const { name, files } of selected) {
     console.log(`\n== ${name}: ${files.length} ${files.length === 1 ? 'file' : 'files'}`);
-    const counts = await suites[name](files, filters.length === 0).catch((error: unknown): Counts => {
+    const counts = await suites[name](files, filters.length === 0).catch((error: unknown): SuiteResult => {
       console.error(error);
-      return { passed: 0, failed: 1 };
+      return nothing;
     });
+    printSlowest(counts.durations);
     passed += counts.passed;
     failed += counts.failed;
     if (interruption.signal.aborted) {
@@ -72,27 +75,40 @@ async function main(words: readonly string[]): Promise<void> {
   process.exitCode ??= failed === 0 ? 0 : 1;
 }
 
-function runUnit(files: readonly string[], isWhole: boolean): Promise<Counts> {
+function runUnit(files: readonly string[], isWhole: boolean): Promise<SuiteResult> {
   const { signal } = interruption;
   return isWhole ? runSuiteWithCoverage({ files, signal }, thresholds) : runSuite({ files, signal });
 }
 
-/** One swarm for all of them; they run one after the other, for each takes it as after the start. */
-async function runLab(files: readonly string[]): Promise<Counts> {
+/** In each lab one after the other, for each file takes it as after the start. */
+async function runLab(files: readonly string[]): Promise<SuiteResult> {
   const { startLab, stopLab } = await import('./lab/lab.ts');
-  const instance = process.env.SWARM_UTILS_LAB_INSTANCE ?? defaultInstance;
+  const { signal } = interruption;
   const start = performance.now();
   const onProgress = (message: string) =>
     console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${message}`);
+  const isOfLab = (file: string) => matchesGlob(file, 'test/lab/**');
+  // The lab's own tests have instances of their own, and only one of them can.
+  const groups = [...files.filter(file => !isOfLab(file)).map(file => [file]), files.filter(isOfLab)];
+  const instances = (process.env.SWARM_UTILS_LAB_INSTANCE ?? defaultInstances)
+    .split(',')
+    .slice(0, groups.length);
   try {
-    await startLab({ instance: Number(instance), nodes: 3, managers: 1, onProgress });
-    const { signal } = interruption;
-    if (signal.aborted) {
-      return { passed: 0, failed: 1 };
+    // The first makes the images, the others take them.
+    for (const instance of instances) {
+      await startLab({ instance: Number(instance), nodes: 3, managers: 1, onProgress });
     }
-    return await runSuite({ files, concurrency: 1, env: { SWARM_UTILS_LAB_INSTANCE: instance }, signal });
+    if (signal.aborted) {
+      return nothing;
+    }
+    const lanes = instances.map(instance => ({ SWARM_UTILS_LAB_INSTANCE: instance }));
+    return await runInLanes(
+      groups.filter(group => group.length > 0),
+      lanes,
+      signal,
+    );
   } finally {
-    await stopLab(Number(instance), onProgress);
+    await Promise.all(instances.map(instance => stopLab(Number(instance), onProgress)));
   }
 }
 

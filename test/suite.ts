@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { globSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
+import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
@@ -19,6 +20,11 @@ export interface Counts {
   readonly failed: number;
 }
 
+export interface SuiteResult extends Counts {
+  /** Of each file, milliseconds. */
+  readonly durations: ReadonlyMap<string, number>;
+}
+
 export interface SuiteOptions {
   /** From the root of the repository. */
   readonly files: readonly string[];
@@ -26,11 +32,14 @@ export interface SuiteOptions {
   readonly concurrency?: number;
   /** Added to the environment of the tests. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Where what happens is told. Default: standard output. */
+  readonly output?: Writable;
   readonly signal: AbortSignal;
 }
 
 /** Runs test files, each in a process of its own, and prints what happens as it does. */
-export async function runSuite(options: SuiteOptions): Promise<Counts> {
+export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
+  const { output = process.stdout } = options;
   let passed = 0;
   const refusals: string[] = [];
   const durations = new Map<string, number>();
@@ -57,24 +66,57 @@ export async function runSuite(options: SuiteOptions): Promise<Counts> {
     }
   });
   const report = stream.compose(spec);
-  report.pipe(process.stdout, { end: false });
+  report.pipe(output, { end: false });
   await finished(report);
   // A file that reports nothing has no tests or ended before they did; to node:test the first is a success.
   const silent = options.files.filter(file => !durations.has(file));
   refusals.push(...silent.map(file => `${file} did not report any test`));
-  printSlowest(durations);
   for (const refusal of refusals) {
-    console.log(`✖ ${refusal}`);
+    output.write(`✖ ${refusal}\n`);
   }
   const hasFailed = failed > 0 || refusals.length > 0 || passed === 0 || options.signal.aborted;
-  return { passed, failed: hasFailed ? Math.max(failed, 1) : 0 };
+  return { passed, failed: hasFailed ? Math.max(failed, 1) : 0, durations };
+}
+
+/**
+ * Runs groups of files in lanes: each lane takes the next group when it is done with one, and has an environment of its
+ * own. What a group says is printed as a whole.
+ */
+export async function runInLanes(
+  groups: readonly (readonly string[])[],
+  lanes: readonly Readonly<Record<string, string>>[],
+  signal: AbortSignal,
+): Promise<SuiteResult> {
+  const waiting = [...groups];
+  const results: SuiteResult[] = [];
+  const run = async (env: Readonly<Record<string, string>>) => {
+    for (let files = waiting.shift(); files !== undefined && !signal.aborted; files = waiting.shift()) {
+      const said: Buffer[] = [];
+      const output = new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          said.push(chunk);
+          done();
+        },
+      });
+      results.push(await runSuite({ files, concurrency: 1, env, signal, output }));
+      process.stdout.write(Buffer.concat(said));
+    }
+  };
+  await Promise.all(lanes.map(run));
+  const sum = (count: (result: SuiteResult) => number) =>
+    results.reduce((total, result) => total + count(result), 0);
+  return {
+    passed: sum(({ passed }) => passed),
+    failed: sum(({ failed }) => failed) + (signal.aborted ? 1 : 0),
+    durations: new Map(results.flatMap(({ durations }) => [...durations])),
+  };
 }
 
 /** As `runSuite`, and measures which lines of the product ran. Too few count as one failed test. */
 export async function runSuiteWithCoverage(
   options: SuiteOptions,
   thresholds: { readonly lines: number; readonly branches: number },
-): Promise<Counts> {
+): Promise<SuiteResult> {
   rmSync(rawCoverageDir, { recursive: true, force: true });
   const env = { ...options.env, NODE_V8_COVERAGE: rawCoverageDir };
   loadEveryModule(env);
@@ -113,7 +155,7 @@ function loadEveryModule(env: Readonly<Record<string, string>>): void {
   }
 }
 
-function printSlowest(durations: ReadonlyMap<string, number>): void {
+export function printSlowest(durations: ReadonlyMap<string, number>): void {
   const slowest = [...durations].sort((left, right) => right[1] - left[1]).slice(0, SLOWEST_SHOWN);
   console.log('slowest files:');
   for (const [file, durationMs] of slowest) {
