@@ -129,6 +129,7 @@ describe('the schedule, once a minute and more often', { timeout: 900_000 }, () 
     assert.ok((await linesIn('dumped', '/tmp/dumped')) >= 1);
 
     // Who is no admin sees the entries of services whose labels know them, and no other's.
+    await awaitRun('often', () => true);
     const visible = await schedule(serviceToken);
     assert.deepEqual(
       visible.map(({ serviceName }) => serviceName),
