@@ -17,6 +17,7 @@ import {
 } from '../../core/node-listing.ts';
 import type { NodeWork, Step } from '../../core/step.ts';
 import { insist } from '../insist.ts';
+import type { Service } from '../swarm.ts';
 import { type CommandResult, linesOf, type NodeCommand, runOnNode } from './node-command.ts';
 import type { EngineWorld, NodeContext } from './step-executor.ts';
 
@@ -67,14 +68,19 @@ export function createNodeClean(context: NodeContext): NodeClean {
     }),
   );
 
+  /** Read after the lists: a service that came meanwhile needs what is on them. */
+  const services = once(async () => {
+    await list();
+    return insist(world.clock, () => world.swarm.listServices());
+  });
+
   const containers = once(async (): Promise<Choice<StoppedContainer>> => {
     if (containerStep === undefined) {
       return nothing;
     }
     const { containers: listed } = await list();
     const stopped = parseStoppedContainers(linesOf(listed));
-    const services = await insist(world.clock, () => world.swarm.listServices());
-    const serviceIds = new Set(services.map(({ id }) => id));
+    const serviceIds = new Set((await services()).map(({ id }) => id));
     const selection = selectContainers(stopped, { serviceIds, ...ageOf(world, containerStep) });
     context.onProgress(`${selection.removable.length} of ${stopped.length} stopped containers can go.`);
     return { ...selection, listed };
@@ -91,7 +97,7 @@ export function createNodeClean(context: NodeContext): NodeClean {
       containerImages: parseContainerImages(linesOf(containerImages))
         .filter(({ containerId }) => !going.has(containerId))
         .map(({ image }) => image),
-      neededImages: await listNeededImages(world),
+      neededImages: neededImages(world, await services()),
       keep: imageStep.work.keep,
       ...ageOf(world, imageStep),
     });
@@ -154,8 +160,7 @@ function ageOf({ clock }: EngineWorld, { work }: { readonly work: { readonly min
  * What services run, what a rollback would let them run, and what helpers run. Services without tasks count as much:
  * that they can be scaled up must not depend on a registry.
  */
-async function listNeededImages({ swarm, clock, settings }: EngineWorld): Promise<readonly string[]> {
-  const services = await insist(clock, () => swarm.listServices());
+function neededImages({ settings }: EngineWorld, services: readonly Service[]): readonly string[] {
   return [
     settings.helperImage,
     ...Object.values(settings.backupImages),
