@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { LabError } from '../lab/lab-error.ts';
 import { requirePrivileges } from '../lab/privileges.ts';
+import { backupBenchmark } from './backup.ts';
 import { type Benchmark, type Counts, openBench } from './bench.ts';
 import { cleanBenchmark } from './clean.ts';
 import { idleBenchmark } from './idle.ts';
@@ -11,6 +12,7 @@ import { webhookBenchmark } from './webhook.ts';
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   update: updateBenchmark,
   clean: cleanBenchmark,
+  backup: backupBenchmark,
   webhook: webhookBenchmark,
   idle: idleBenchmark,
 };
