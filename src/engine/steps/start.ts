@@ -5,6 +5,7 @@ import { finishRestore } from '../backup/finish-restore.ts';
 import { bringBack } from '../bring-back.ts';
 import { insist } from '../insist.ts';
 import type { JournalEntry } from '../journal.ts';
+import { describeMove } from './describe-move.ts';
 import type { EngineWorld, ServiceContext, StepExecutor, StepOutcome } from './step-executor.ts';
 
 /**
@@ -37,7 +38,9 @@ export const start: StepExecutor<ServiceWork & { kind: 'start' }> = async (conte
       `what was made of them. It has ${service.replicas} replicas now.`;
     return { ...fail('written_meanwhile', message), ...(!outcome.isRunning && { tasks: outcome.tasks }) };
   }
-  return outcome.isRunning ? { status: 'succeeded', message: outcome.message } : notStarted(outcome);
+  return outcome.isRunning
+    ? { status: 'succeeded', message: `${outcome.message}${await describeMove(context)}` }
+    : notStarted(outcome);
 };
 
 /** On half of the old content and half of the new no service may start. */
