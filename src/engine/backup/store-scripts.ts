@@ -129,6 +129,7 @@ if [ "$5" = first ]; then
   if [ "$code" = 10 ]; then
     restic init >&2
   elif [ "$code" != 0 ]; then
+    [ -s /tmp/error ] || echo 'The repository did not answer within a minute.' >/tmp/error
     cat /tmp/error >&2
     exit "$code"
   fi
