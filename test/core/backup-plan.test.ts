@@ -150,21 +150,14 @@ suite('the plan of a restore', () => {
   test('has a time of its own, else that of an upload', () => {
     const timesWith = (labels: Labels) => timesOf(plan(restore, database(labels)));
     const { uploadTimeoutMs, stopTimeoutMs, startTimeoutMs } = backupDefaults;
-    const all = { stop: stopTimeoutMs, start: startTimeoutMs };
-    assert.deepEqual(timesWith({}), {
-      ...all,
-      find: uploadTimeoutMs,
-      fetch: uploadTimeoutMs,
-      swap: uploadTimeoutMs,
-    });
+    // What a short time has cut off must be removed all the same.
+    const all = { stop: stopTimeoutMs, start: startTimeoutMs, swap: uploadTimeoutMs };
+    assert.deepEqual(timesWith({}), { ...all, find: uploadTimeoutMs, fetch: uploadTimeoutMs });
     const upload = { 'backup.volume-list-upload.timeout': '7' };
-    assert.deepEqual(timesWith(upload), { ...all, find: 7, fetch: 7, swap: 7 });
-    assert.deepEqual(timesWith({ ...upload, 'restore.timeout': '8' }), {
-      ...all,
-      find: 8,
-      fetch: 8,
-      swap: 8,
-    });
+    assert.deepEqual(timesWith(upload), { ...all, find: 7, fetch: 7 });
+    assert.deepEqual(timesWith({ ...upload, 'restore.timeout': '8' }), { ...all, find: 8, fetch: 8 });
+    const long = { 'restore.timeout': '900_000' };
+    assert.equal(timesWith(long).swap, 900_000);
     assert.equal(timesWith({ 'backup.stop.timeout': '5' }).stop, 5);
   });
 });
