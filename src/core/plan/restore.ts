@@ -38,7 +38,12 @@ export function planRestore(
     find,
     stop,
     step('fetch', { kind: 'fetch-backup', store }),
-    { ...step('swap', { kind: 'swap-volumes' }), when: 'always' },
+    // To remove what a short time has cut off takes its own.
+    {
+      ...step('swap', { kind: 'swap-volumes' }),
+      when: 'always',
+      timeoutMs: Math.max(timeoutMs, defaults.uploadTimeoutMs),
+    },
     start,
   ];
 }
