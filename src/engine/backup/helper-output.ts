@@ -14,9 +14,14 @@ export function linesOf(outcome: HelperOutcome, what: string): readonly string[]
   throw new OperationError(code, `${what}: ${describeEnd(outcome)}`);
 }
 
-/** Why a helper did not succeed, with the last line that it printed. */
+/** Of what a program printed: its last lines say why it ended. */
+const LAST_LINES = 3;
+const MAX_LAST_WORDS = 700;
+
+/** Why a helper did not succeed, with the last lines that it printed. */
 export function describeEnd({ message, report }: HelperOutcome): string {
-  const printed = report.tasks.flatMap(({ logs }) => logs).findLast(line => line.trim() !== '');
+  const lines = report.tasks.flatMap(({ logs }) => logs).filter(line => line.trim() !== '');
+  const printed = lines.slice(-LAST_LINES).join(' | ').slice(-MAX_LAST_WORDS).toWellFormed();
   const end = message ?? 'The helper failed.';
-  return printed === undefined ? end : `${end} It printed: ${printed}`;
+  return printed === '' ? end : `${end} It printed: ${printed}`;
 }
