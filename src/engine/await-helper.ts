@@ -85,8 +85,10 @@ async function readEnd(world: HelperWorld, helper: HelperService, ended: Task): 
 async function readData(world: HelperWorld, helper: HelperService, ended: Task): Promise<HelperOutcome> {
   const { swarm, redact } = world;
   try {
-    const output = await swarm.taskOutput(ended.id);
-    const [task] = await reportTasks(swarm, [ended], 0, redact);
+    const [output, [task]] = await Promise.all([
+      swarm.taskOutput(ended.id),
+      reportTasks(swarm, [ended], 0, redact),
+    ]);
     const logs = output.stderr.slice(-LOG_LINES).map(line => showable(line, redact));
     const report = { name: helper.name, tasks: task === undefined ? [] : [{ ...task, logs }] };
     return ended.state === 'complete'

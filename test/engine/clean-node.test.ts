@@ -480,6 +480,17 @@ suite('a clean of a node that does not go well', () => {
     assert.equal((await world.swarm.listServices('swarm-utils.helper')).length, 0);
   });
 
+  test('tells that the node went down meanwhile, and does not wait for it', async () => {
+    const { world, node } = setUp();
+    world.swarm.onHelper((service, swarm, { nodeId }) => {
+      swarm.addTask({ serviceId: service.id, nodeId, state: 'running' });
+      swarm.addNode({ ...node, state: 'down' });
+    });
+    const { end, ends } = await cleanNode(world, node);
+    assert.deepEqual([end.status, end.error?.code], ['failed', 'node_unavailable']);
+    assert.deepEqual(ends(), ['containers failed', 'images failed', 'build-cache failed']);
+  });
+
   test('tells that a node is down, drained or paused, and asks nothing of it', async () => {
     for (const change of [
       { state: 'down' },

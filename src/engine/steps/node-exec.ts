@@ -12,7 +12,12 @@ export const nodeExec: StepExecutor<NodeWork & { kind: 'node-exec' }> = async ({
   if (isDryRun) {
     return { status: 'skipped', message: "A dry run does not run the label's text." };
   }
-  const { status, report, message } = await runDockerCommand(world, {
+  const {
+    status,
+    report,
+    message,
+    code: cause = 'exec_failed',
+  } = await runDockerCommand(world, {
     name: helperName('clean-exec', { id: node.id, name: node.hostname }, ''),
     nodeId: node.id,
     command: [shell, '-c', script],
@@ -23,6 +28,6 @@ export const nodeExec: StepExecutor<NodeWork & { kind: 'node-exec' }> = async ({
     return { status, message: 'Done.', helper: report };
   }
   const what = `exec failed on ${node.hostname}. ${message ?? ''}`.trim();
-  const code = status === 'timed_out' ? 'timed_out' : 'exec_failed';
+  const code = status === 'timed_out' ? 'timed_out' : cause;
   return { status, message: what, helper: report, error: { code, message: what } };
 };

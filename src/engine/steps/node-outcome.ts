@@ -28,11 +28,11 @@ function describeFailure(error: unknown): StepOutcome {
   if (!(error instanceof NodeCommandFailure)) {
     throw error;
   }
-  const { status, report: helper } = error.outcome;
+  const { status, report: helper, code = 'helper_failed' } = error.outcome;
   const { message } = error;
   return status === 'timed_out'
     ? { status, message, helper, error: { code: 'timed_out', message } }
-    : { status: 'failed', message, helper, error: { code: 'helper_failed', message } };
+    : { status: 'failed', message, helper, error: { code, message } };
 }
 
 /**
