@@ -68,7 +68,7 @@ export function actionLabels<A extends ActionName>(action: A) {
     timeout: define(
       `${action}.timeout`,
       durationMsValue,
-      'Time for the action itself. Default: the environment.',
+      'Time for each step that has none of its own. Default: the environment.',
     ),
     cron: define(`${action}.cron`, cronExpressionValue, cronDescriptions[action]),
   };
