@@ -2,12 +2,13 @@ import { OperationError } from '../core/errors.ts';
 import { helperLabel } from '../core/label-reader.ts';
 import { awaitTasksRun } from './await-tasks.ts';
 import { finishRestore } from './backup/finish-restore.ts';
-import { bringBack } from './bring-back.ts';
+import { scaleBack, settleReplicas } from './bring-back.ts';
 import { insist } from './insist.ts';
 import type { JournalEntry } from './journal.ts';
 import { isAlive } from './owner.ts';
 import { removeHelper } from './remove-helper.ts';
 import type { EngineWorld } from './steps/step-executor.ts';
+import type { Service } from './swarm.ts';
 
 /** Something that was left behind, by its name in the swarm. */
 export interface Leftover {
@@ -85,33 +86,51 @@ async function each<T extends { readonly name: string }>(
   return !(await Promise.all(done)).includes(false);
 }
 
+/** What became of an entry. */
+export interface Undone {
+  /** Fit for a log, after the name of the service. */
+  readonly what: string;
+  /** The entry is closed. Else there is no node for its tasks yet, and it is to be undone once more later. */
+  readonly isClosed: boolean;
+}
+
 /**
  * Undoes what an entry of the journal says. The caller holds the service's lock, and nobody who is alive is at it.
- * @returns what was done
+ * @param beforeSettled done once the service has its replicas again, while a rollback would still take them away
  * @throws OperationError `update_conflict`; `restore_failed` where the volumes are not whole yet
  * @throws SwarmError; after each of them the entry is there still
  */
-export async function undo(world: EngineWorld, entry: JournalEntry): Promise<string> {
+export async function undo(
+  world: EngineWorld,
+  entry: JournalEntry,
+  beforeSettled: (service: Service) => Promise<unknown> = async () => undefined,
+): Promise<Undone> {
   if (entry.restoring.length > 0) {
     await finishRestore(world, entry.restoring);
   }
-  const comeback = await bringBack(world, entry);
-  await insist(world.clock, () => world.journal.close(entry));
-  switch (comeback.status) {
-    case 'gone':
-      return 'it is gone, so there was nothing to start';
-    case 'kept':
-      return 'it was not stopped any more';
-    case 'scaled':
-      return `started again, ${entry.replicas} replicas`;
+  const comeback = await scaleBack(world, entry);
+  if (comeback.status === 'gone') {
+    await insist(world.clock, () => world.journal.close(entry));
+    return { what: 'it is gone, so there was nothing to start', isClosed: true };
   }
+  await beforeSettled(comeback.service);
+  const isClosed = await settleReplicas(world, entry);
+  if (isClosed) {
+    await insist(world.clock, () => world.journal.close(entry));
+  }
+  const { replicas } = comeback.service;
+  return {
+    what:
+      comeback.status === 'scaled' ? `started again, ${replicas} replicas` : `it has ${replicas} replicas`,
+    isClosed,
+  };
 }
 
 /**
  * Undoes what an earlier operation left of a service, before another one works on it: it waits until the service runs, for
- * as long as its start may take. The caller holds its lock.
+ * as long as its start may take, and then goes on in any case. The caller holds its lock.
  * @returns what was done, as a sentence; undefined where nothing was left
- * @throws OperationError `busy` while the earlier one is at work, in another process; `update_conflict`
+ * @throws OperationError `busy` while the earlier one is at work, in another process; `update_conflict`, `restore_failed`
  * @throws SwarmError
  */
 export async function undoBefore(
@@ -130,12 +149,13 @@ export async function undoBefore(
     throw new OperationError('busy', message);
   }
   await removeLeftHelpers(world, listener);
-  const done = await undo(world, entry);
-  listener.mended({ kind: 'service', name: entry.serviceName }, done);
-  const service = await insist(clock, () => swarm.getService(serviceId));
-  if (service !== undefined && entry.replicas > 0) {
-    const timeoutMs = settings.backup.startTimeoutMs + settings.timeouts.pendingMs;
-    await awaitTasksRun(world, service, timeoutMs, () => undefined);
+  const timeoutMs = settings.backup.startTimeoutMs + settings.timeouts.pendingMs;
+  const awaitTasks = (service: Service) => awaitTasksRun(world, service, timeoutMs, () => undefined);
+  const { what, isClosed } = await undo(world, entry, entry.replicas > 0 ? awaitTasks : undefined);
+  if (!isClosed) {
+    // What comes now may be what gives its tasks a place.
+    await insist(clock, () => world.journal.close(entry));
   }
-  return `An earlier operation had left the service stopped: ${done}.`;
+  listener.mended({ kind: 'service', name: entry.serviceName }, what);
+  return `An earlier operation had left the service stopped: ${what}.`;
 }

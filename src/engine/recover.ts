@@ -37,6 +37,8 @@ const PAUSE_MS = 50;
 export function createRecovery({ world, lock, onMended, onFailed, onAway }: RecoveryOptions): Recovery {
   const { clock, journal } = world;
   const told = new Map<string, string>();
+  /** Entries of services that were started and whose tasks have no node yet. */
+  const started = new Set<string>();
   let isAway = false;
   let isStopped = false;
 
@@ -66,10 +68,18 @@ export function createRecovery({ world, lock, onMended, onFailed, onAway }: Reco
           return true;
         }
         const isOfAnother = entry.owner !== world.owner;
-        if (!isOfAnother || !(await isAlive(world.swarm, world.owner, entry.owner))) {
-          listener.mended(leftover, await undo(world, entry));
+        if (isOfAnother && (await isAlive(world.swarm, world.owner, entry.owner))) {
+          return true;
         }
-        return true;
+        const { what, isClosed } = await undo(world, entry);
+        // One that is not closed yet is found again, and is known.
+        if (!started.delete(id)) {
+          listener.mended(leftover, what);
+        }
+        if (!isClosed) {
+          started.add(id);
+        }
+        return isClosed;
       });
     } catch (error) {
       if (error instanceof LockTimeout) {

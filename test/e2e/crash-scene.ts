@@ -161,7 +161,8 @@ export async function openCrashScene(
         return ready && replicas === '1' && running === 1 && left.length === 0;
       };
       await until('mended', look, timeoutMs).catch(async error => {
-        throw new Error(`${error.message} ${seen}\n${await deployment.logs()}`);
+        const ps = await docker('service', 'ps', '--no-trunc', database);
+        throw new Error(`${error.message} ${seen}\n${ps}\n${await deployment.logs()}`);
       });
     },
     async rows() {

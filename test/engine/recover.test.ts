@@ -6,7 +6,15 @@ import { createRecovery } from '../../src/engine/recover.ts';
 import { runOperation } from '../../src/engine/run-operation.ts';
 import { SwarmError } from '../../src/engine/swarm.ts';
 import { choice, letHelpersFind } from './stopped-shop.ts';
-import { addShop, contentOf, createRecorder, createWorld, newImage, type TestWorld } from './world.ts';
+import {
+  addShop,
+  contentOf,
+  createRecorder,
+  createWorld,
+  newImage,
+  type TestWorld,
+  unassigned,
+} from './world.ts';
 
 const away = new SwarmError('unavailable', 'no leader');
 const living = 'a1b2c3d4e5f6';
@@ -144,7 +152,7 @@ suite('a service that was left stopped', () => {
     swarm.changeService(shop.id, { replicas: 1, previousReplicas: 0 });
     await recovery.begin(20_000);
     recovery.stop();
-    assert.deepEqual(mended, ['service shop: it was not stopped any more']);
+    assert.deepEqual(mended, ['service shop: it has 1 replicas']);
     assert.equal((await swarm.getService(shop.id))?.replicas, 1);
     assert.deepEqual(await world.journal.list(), []);
   });
@@ -152,6 +160,9 @@ suite('a service that was left stopped', () => {
   test('gets what a rollback would bring back, where the process ended right after the start', async () => {
     const { world, swarm, recovery } = openWorld();
     const { shop } = await addStopped(world);
+    for (const slot of [1, 2, 3]) {
+      swarm.addTask({ serviceId: shop.id, slot });
+    }
     swarm.changeService(shop.id, { replicas: 3, previousReplicas: 0 });
     await recovery.begin(20_000);
     recovery.stop();
@@ -172,6 +183,25 @@ suite('a service that was left stopped', () => {
     recovery.stop();
     assert.deepEqual(mended, ['service shop: started again, 2 replicas']);
     assert.equal((await swarm.getService(shop.id))?.replicas, 2);
+  });
+
+  test('is not written again before its tasks have a node, and is known to be started', async () => {
+    const { world, swarm, clock, recovery, mended } = openWorld();
+    const { shop } = await addStopped(world, dead, 1);
+    swarm.onScale(({ id }) => {
+      swarm.deleteTasks(id);
+      swarm.addTask({ serviceId: id, id: 'waiting', state: 'pending', ...unassigned });
+    });
+    await recovery.begin(10_000);
+    const scaled = () => swarm.callsOf('scaleService').length;
+    assert.deepEqual([scaled(), mended], [1, ['service shop: started again, 1 replicas']]);
+    assert.equal((await world.journal.list()).length, 1);
+    swarm.onScale(() => undefined);
+    swarm.changeTask('waiting', { state: 'running', nodeId: 'node-1' });
+    await clock.sleep(10_000);
+    recovery.stop();
+    assert.deepEqual([scaled(), mended.length, await world.journal.list()], [2, 1, []]);
+    assert.equal((await swarm.getService(shop.id))?.previousReplicas, 1);
   });
 
   test('and is gone is forgotten', async () => {

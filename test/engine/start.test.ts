@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { SwarmError } from '../../src/engine/swarm.ts';
 import { choice, letHelpersFind, openShop, writesOf } from './stopped-shop.ts';
-import { secret, type TestWorld } from './world.ts';
+import { secret, type TestWorld, unassigned } from './world.ts';
 
 const away = new SwarmError('unavailable', 'no leader');
 
@@ -21,7 +21,7 @@ suite('start', () => {
     assert.deepEqual(writesOf(shop.world), ['scaleService', 'scaleService', 'removeConfig']);
     const { replicas, previousReplicas } = await shop.now();
     assert.deepEqual([replicas, previousReplicas], [3, 3]);
-    assert.deepEqual([await shop.entries(), shop.context.stopped], [[], undefined]);
+    assert.deepEqual(await shop.entries(), []);
   });
 
   test('has nothing to do where nothing was stopped', async () => {
@@ -165,6 +165,21 @@ suite('start and a swarm that is away', () => {
 });
 
 suite('start and tasks that do not run', () => {
+  test('writes the service no second time while a task has no node: the swarm would forget it', async () => {
+    const shop = await openStopped();
+    const { swarm } = shop.world;
+    swarm.onScale(({ id }) => {
+      swarm.deleteTasks(id);
+      swarm.addTask({ serviceId: id });
+      swarm.addTask({ serviceId: id, state: 'pending', error: 'no suitable node', ...unassigned });
+    });
+    assert.equal((await shop.start()).error?.code, 'not_started');
+    const { replicas, previousReplicas } = await shop.now();
+    assert.deepEqual([replicas, previousReplicas], [2, 0]);
+    // For the recovery, which does it later.
+    assert.equal((await shop.entries()).length, 1);
+  });
+
   test('waits as long as a task may be pending, and longer', async () => {
     const shop = await openStopped();
     const { swarm, clock } = shop.world;
@@ -186,6 +201,9 @@ suite('start and tasks that do not run', () => {
       const task = { serviceId: id, state: 'failed', desiredState: 'shutdown' } as const;
       const failed = swarm.addTask({ ...task, error: `exit (1) ${secret}`, exitCode: 1 });
       swarm.setLogs(failed.id, ['database is broken', secret]);
+      // The swarm's next attempts.
+      swarm.addTask({ serviceId: id, state: 'starting' });
+      swarm.addTask({ serviceId: id, state: 'ready', desiredState: 'ready' });
     });
     const { status, error, tasks } = await shop.start();
     assert.deepEqual([status, error?.code], ['failed', 'not_started']);
@@ -200,7 +218,7 @@ suite('start and tasks that do not run', () => {
     const { swarm } = shop.world;
     swarm.onScale(({ id }) => {
       swarm.deleteTasks(id);
-      swarm.addTask({ serviceId: id, state: 'pending', error: 'no suitable node' });
+      swarm.addTask({ serviceId: id, state: 'pending', error: 'no suitable node', ...unassigned });
     });
     const { status, error } = await shop.start();
     assert.deepEqual([status, error?.code], ['timed_out', 'not_started']);

@@ -2,7 +2,7 @@ import { OperationError, type OperationErrorCode } from '../../core/errors.ts';
 import type { ServiceWork } from '../../core/step.ts';
 import { awaitTasksRun, type RunOutcome } from '../await-tasks.ts';
 import { finishRestore } from '../backup/finish-restore.ts';
-import { bringBack } from '../bring-back.ts';
+import { scaleBack, settleReplicas } from '../bring-back.ts';
 import { insist } from '../insist.ts';
 import type { JournalEntry } from '../journal.ts';
 import { describeMove } from './describe-move.ts';
@@ -23,15 +23,18 @@ export const start: StepExecutor<ServiceWork & { kind: 'start' }> = async (conte
     await settleVolumes(world, stopped);
   }
   const wasWritten = await isWritten(context);
-  const comeback = await bringBack(world, stopped);
-  await insist(world.clock, () => world.journal.close(stopped));
-  delete context.stopped;
+  const comeback = await scaleBack(world, stopped);
   if (comeback.status === 'gone') {
+    await insist(world.clock, () => world.journal.close(stopped));
     return fail('target_gone', 'Somebody removed the service meanwhile.');
   }
   const { service } = comeback;
   const timeoutMs = step.timeoutMs + world.settings.timeouts.pendingMs;
   const outcome = await awaitTasksRun(world, service, timeoutMs, context.onProgress);
+  // Else the note stays, for what is to be done once there is a node for each task.
+  if (await settleReplicas(world, stopped)) {
+    await insist(world.clock, () => world.journal.close(stopped));
+  }
   if (wasWritten) {
     const message =
       'Somebody else wrote the service while it was stopped, so its volumes may have changed meanwhile: do not trust ' +
