@@ -9,6 +9,7 @@ import type { Answer } from './api-client.ts';
 import { createCanaryBackups, runCanaryBackups } from './canary-backups.ts';
 import { misspeltOnNode, nodeSecrets, runCanaryCleans } from './canary-cleans.ts';
 import { createCanaryServices, labelSecrets, misspelt } from './canary-services.ts';
+import { sendTokensToWrongPlaces } from './canary-wrong-places.ts';
 import { canarySecrets, serviceName } from './deployment.ts';
 import { type HelperSightings, joinSightings, watchHelpers } from './helper-watch.ts';
 import { findSecrets } from './secret-forms.ts';
@@ -150,53 +151,12 @@ describe('no secret is shown by anything', { timeout: 600_000 }, () => {
   });
 
   test('tokens come in wrong places', async () => {
-    const { api, githubIssuer, audience } = stage.deployment;
+    const { githubIssuer, audience } = stage.deployment;
     const jwt = githubIssuer.sign(githubClaims({ aud: audience, repository: 'mona/shop' }));
     const expired = githubIssuer.sign(githubClaims({ aud: audience, exp: 1 }));
     secrets.jwt = jwt.split('.')[2] ?? '';
     secrets.expired = expired.split('.')[2] ?? '';
-    const { adminToken } = canarySecrets;
-    const label = labelSecrets['swarm-utils.update.token'];
-    for (const token of [adminToken, label, jwt, expired, 'canary-nobody-knows-this-e1']) {
-      const post = (body: object | string, credential?: string, headers?: Record<string, string>) =>
-        keep(api.post('/api/update/service', body, credential, headers));
-      await post({ serviceName: token });
-      await post({ serviceName: token }, adminToken);
-      await post({ serviceName: 'strict', image: token }, token);
-      await post({ serviceName: 'hooks', image: `${stage.lab.registry.address}/${token}:1` }, token);
-      await post({ serviceName: 'hooks', image: `${stage.lab.images.app['2']}-${token}` }, token);
-      await post({ serviceName: 'hooks', [token]: '' }, label);
-      await post({ serviceName: 'hooks', isForce: token, waitRes: token }, label);
-      await post({ serviceName: 'hooks', password: token }, label);
-      await post({ serviceName: 'hooks', token: { token } });
-      await post({ serviceName: 'hooks', token: `${token}x` });
-      await post(`{"serviceName": "hooks", "token": "${token}`);
-      await post(token);
-      await post({ serviceName: 'hooks' }, undefined, { authorization: `Basic ${btoa(`x:${token}`)}` });
-      await post({ serviceName: 'hooks' }, undefined, { authorization: `token ${token}` });
-      await post({ serviceName: 'hooks' }, undefined, { authorization: `Bearer ${token} ${token}` });
-      await post({ serviceName: 'hooks' }, undefined, { 'private-token': token, cookie: `token=${token}` });
-      await post({ serviceName: 'hooks', token }, 'canary-another-e2');
-      const query = encodeURIComponent(token);
-      for (const path of [
-        `/api/services?token=${query}`,
-        `/api/services?label=${query}`,
-        `/api/services?label=swarm-utils.update.token=${query}`,
-        `/api/services/${query}`,
-        `/api/operations?serviceName=${query}`,
-        `/api/operations/${query}`,
-        `/api/operations/${query}/events`,
-        `/healthz?token=${query}`,
-        `/api/operations?${query}`,
-        `/${query}`,
-      ]) {
-        await keep(api.get(path));
-        await keep(api.get(path, adminToken));
-      }
-      await keep(
-        api.post('/api/explain', { action: 'update', serviceName: 'hooks', claims: { token } }, adminToken),
-      );
-    }
+    await sendTokensToWrongPlaces(stage, keep, [jwt, expired]);
   });
 
   test('webhooks come signed and forged', async () => {
