@@ -1,6 +1,6 @@
 import { areSameSums, provesSums, readSums, showChecksum } from '../../core/archive-checksum.ts';
 import { archiveName, splitArchiveName } from '../../core/archive-name.ts';
-import type { BackupStore, VolumeReport } from '../../core/backup.ts';
+import type { VolumeReport } from '../../core/backup.ts';
 import { type ListedFile, readEntityTags, readFiles } from '../../core/store-listing.ts';
 import { type BackupJob, type BackupProgram, byStore, type PlacedArchive } from './backup-job.ts';
 import { offenAccess, rcloneAccess } from './store-access.ts';
@@ -31,7 +31,7 @@ export const offen: BackupProgram = {
       place: `${nodeId} ${volume}`,
       nodeId,
       image: world.settings.backupImages.offen,
-      command: shell(writeArchive, name, sumsKind(store)),
+      command: shell(writeArchive, name),
       access: { ...access, environment: { ...access.environment, ...settings } },
       mounts: [{ type: 'volume', source: volume, target: source, isReadOnly: true }],
       // Files of whatever owner are read, and nothing else can be done to them.
@@ -141,7 +141,7 @@ async function inspectNode({ world, store, run }: BackupJob, nodeId: string, nam
     place: `${nodeId} ${names.length}`,
     nodeId,
     image: world.settings.backupImages.rclone,
-    command: shell(inspectFolder, access.root, sumsKind(store), ...names),
+    command: shell(inspectFolder, access.root, ...names),
     access,
     mounts: [scratch],
   });
@@ -178,8 +178,4 @@ function readAllSums(lines: readonly string[]) {
       return [(lines[start] ?? '').slice('archive '.length), sums];
     }),
   );
-}
-
-function sumsKind({ target }: BackupStore): string {
-  return target.kind === 's3' ? 's3' : 'whole';
 }

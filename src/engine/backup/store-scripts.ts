@@ -9,25 +9,19 @@ export function shell(script: string, ...values: readonly string[]): readonly st
 }
 
 /**
- * Prints size and MD5s of the file $1. In parts of $2 bytes, or `s3`: of the size that the S3 client of offen's program
- * takes (16 MiB, and more where that were more than 10000 parts), or `whole`.
+ * Prints size and MD5s of the file $1, in parts as the S3 client of offen's program takes them: of 16 MiB, and larger where
+ * that were more than 10000.
  * @see https://github.com/minio/minio-go, api-put-object-common.go (OptimalPartInfo)
  */
 const sumArchive = `
+sum_part() { dd if="$1" bs=1048576 skip=$(($2 * $3)) count="$3" 2>/dev/null | md5sum; }
 sum_archive() {
-  size=$(stat -c %s "$1")
+  size=$(stat -c %s "$1") at=0
+  blocks=$(((size / 10000 + 16777215) / 16777216 * 16))
+  [ "$blocks" -gt 0 ] || blocks=16
   echo "size $size"
-  part=$size
-  if [ "$2" = s3 ] && [ "$size" -gt 16777216 ]; then
-    part=$(((size / 10000 + 16777215) / 16777216 * 16777216))
-  fi
-  if [ "$part" -ge "$size" ]; then
-    md5sum <"$1"
-    return
-  fi
-  blocks=$((part / 1048576)) at=0
-  while [ $((at * part)) -lt "$size" ]; do
-    dd if="$1" bs=1048576 skip=$((at * blocks)) count="$blocks" 2>/dev/null | md5sum
+  while [ $((at * blocks * 1048576)) -lt "$size" ]; do
+    sum_part "$1" "$at" "$blocks"
     at=$((at + 1))
   done
 }
@@ -39,8 +33,8 @@ patient_rclone() { rclone --retries 2 --low-level-retries 3 --contimeout 10s --t
 `;
 
 /**
- * Runs offen's program, and measures its archive while that is being uploaded: once the program ends, it is gone.
- * Parameters: the archive's name; `s3` or `whole`. An archive for a folder is put into its place last, and whole.
+ * Runs offen's program for the archive $1, and measures that while it grows: one processor compresses, another one has time.
+ * Once the program ends, the archive is gone. One for a folder is put into its place last, and whole.
  */
 export const writeArchive = `${sumArchive}
 archive=/tmp/$1
@@ -54,24 +48,43 @@ archive=/tmp/$1
 # A second name from the beginning, for the program removes its own.
 : >"$archive"
 ln "$archive" /tmp/.archive
+measure() {
+  at=0
+  while :; do
+    [ -e /tmp/.whole ] && is_whole=1 || is_whole=0
+    size=$(stat -c %s /tmp/.archive)
+    if [ $(((at + 1) * 16777216)) -le "$size" ]; then
+      sum_part /tmp/.archive "$at" 16
+      at=$((at + 1))
+    elif [ "$is_whole" = 1 ]; then
+      [ $((at * 16777216)) -ge "$size" ] || sum_part /tmp/.archive "$at" 16
+      return
+    else
+      sleep 0.2 || sleep 1
+    fi
+  done
+}
+measure >/tmp/.parts &
+measuring=$!
 mkfifo /tmp/.log
 backup >/tmp/.log 2>&1 &
-program=$! measuring=
+program=$!
 trap 'kill "$program" || :; exit 143' TERM INT
 while IFS= read -r line; do
   printf '%s\\n' "$line" >&2
-  case $line in
-    *'Created backup of '*)
-      [ -n "$measuring" ] || {
-        sum_archive /tmp/.archive "$2" >/tmp/.sums &
-        measuring=$!
-      } ;;
-  esac
+  case $line in *'Created backup of '*) : >/tmp/.whole ;; esac
 done </tmp/.log
 wait "$program"
-[ -n "\${BACKUP_ARCHIVE-}" ] && mv "$BACKUP_ARCHIVE/$1" "$place"
-if [ -n "$measuring" ]; then wait "$measuring"; else sum_archive /tmp/.archive "$2" >/tmp/.sums; fi
-cat /tmp/.sums
+: >/tmp/.whole
+[ -z "\${BACKUP_ARCHIVE-}" ] || mv "$BACKUP_ARCHIVE/$1" "$place"
+wait "$measuring"
+size=$(stat -c %s /tmp/.archive)
+if [ "$size" -le 167772160000 ]; then
+  echo "size $size"
+  cat /tmp/.parts
+else
+  sum_archive /tmp/.archive
+fi
 `;
 
 /** Lines between the parts of what `inspectFolder` prints. */
@@ -79,13 +92,13 @@ export const sections = { answers: '--answers--', archives: '--archives--' } as 
 
 /**
  * Lists the folder $1 through rclone; then prints what an S3 server itself answered, which has the entity tags (secrets are
- * not in there: https://rclone.org/docs/#dump-flag-flag-flag); then reads the archives $3 … and measures them as
- * `writeArchive` does with $2: a line with the name before each. What is not on a disk of this node is fetched for that.
+ * not in there: https://rclone.org/docs/#dump-flag-flag-flag); then reads the archives $2 … and measures them: a
+ * line with the name before each. What is not on a disk of this node is fetched for that.
  * Needs a scratch mount at /tmp.
  */
 export const inspectFolder = `${sumArchive}${rcloneFunction}
-root=$1 kind=$2
-shift 2
+root=$1
+shift
 patient_rclone -vv --dump bodies lsjson --files-only --no-modtime --no-mimetype "$root" 2>/tmp/log || {
   code=$?
   grep -E ' (ERROR|CRITICAL|NOTICE) *:|Failed to |Fatal' /tmp/log | tail -n 5 >&2
@@ -101,7 +114,7 @@ for name; do
     patient_rclone copyto "$root/$name" "$file" >&2
   }
   echo "archive $name"
-  sum_archive "$file" "$kind"
+  sum_archive "$file"
 done
 `;
 
