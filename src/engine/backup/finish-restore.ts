@@ -5,7 +5,7 @@ import { helperName } from '../../core/helper-name.ts';
 import { runPlacedHelper } from '../run-placed-helper.ts';
 import type { EngineWorld } from '../steps/step-executor.ts';
 import { finishScript, volumesFolder } from './finish-script.ts';
-import { describeEnd } from './helper-output.ts';
+import { codeOf, describeEnd } from './helper-output.ts';
 
 /** How far a restore has come in a volume. @see restore-folder.ts */
 const states = ['none', 'partial', 'complete', 'committed'] as const;
@@ -31,7 +31,7 @@ export interface Finished {
  * the new content takes the place of the old; else what was unpacked is removed. Done again, it changes nothing.
  * The service must be stopped.
  * @throws OperationError `restore_failed` where that can't be done: then it is to be tried again before the service starts;
- *   `helper_busy`, `node_unavailable`
+ *   `timed_out`, `helper_busy`, `node_unavailable`
  * @throws SwarmError
  */
 export async function finishRestore(world: EngineWorld, places: readonly VolumePlace[]): Promise<void> {
@@ -100,7 +100,7 @@ async function act(
   const found = lines.flatMap(line => states.find(state => state === line) ?? []);
   if (status !== 'succeeded' || (actions.includes('inspect') && found.length !== places.length)) {
     const message = `The volumes ${volumes.join(', ')} on ${nodeName} are not as they should be. ${describeEnd(outcome)}`;
-    throw new OperationError('restore_failed', message);
+    throw new OperationError(codeOf(outcome, 'restore_failed'), message);
   }
   return { report, found };
 }

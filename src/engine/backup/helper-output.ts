@@ -1,17 +1,21 @@
-import { OperationError } from '../../core/errors.ts';
+import { OperationError, type OperationErrorCode } from '../../core/errors.ts';
 import type { HelperOutcome } from '../run-helper.ts';
 
 /**
  * The lines of a helper that ran for what it prints.
  * @param what begins the message when it failed: "The volumes of worker-1 can't be listed"
- * @throws OperationError `helper_failed`, `timed_out`
+ * @throws OperationError `helper_failed`, `timed_out`, `node_unavailable`
  */
 export function linesOf(outcome: HelperOutcome, what: string): readonly string[] {
   if (outcome.status === 'succeeded' && outcome.output !== undefined) {
     return outcome.output.stdout;
   }
-  const code = outcome.status === 'timed_out' ? 'timed_out' : 'helper_failed';
-  throw new OperationError(code, `${what}: ${describeEnd(outcome)}`);
+  throw new OperationError(codeOf(outcome, 'helper_failed'), `${what}: ${describeEnd(outcome)}`);
+}
+
+/** @param code where it is the command itself that failed */
+export function codeOf({ status, code: own }: HelperOutcome, code: OperationErrorCode): OperationErrorCode {
+  return own ?? (status === 'timed_out' ? 'timed_out' : code);
 }
 
 /** Of what a program printed: its last lines say why it ended. */

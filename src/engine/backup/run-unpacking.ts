@@ -1,11 +1,10 @@
 import type { BackupStore, VolumeReport } from '../../core/backup.ts';
-import type { OperationErrorCode } from '../../core/errors.ts';
 import type { HelperMount, HelperReport } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
 import type { Step } from '../../core/step.ts';
 import { runPlacedHelper } from '../run-placed-helper.ts';
 import type { RestoreChoice, ServiceContext, StepOutcome } from '../steps/step-executor.ts';
-import { describeEnd } from './helper-output.ts';
+import { codeOf, describeEnd } from './helper-output.ts';
 import { parseUnpacked, unpacking } from './unpack.ts';
 
 interface Unpacked {
@@ -84,7 +83,7 @@ async function unpackOne(
   const { report } = outcome;
   const counts = outcome.status === 'succeeded' ? parseUnpacked(outcome.output?.stdout ?? []) : undefined;
   if (counts === undefined) {
-    const code: OperationErrorCode = outcome.status === 'timed_out' ? 'timed_out' : 'restore_failed';
+    const code = codeOf(outcome, 'restore_failed');
     const message = `${archive.name} could not be unpacked on ${node}. ${describeEnd(outcome)}`;
     return { report, error: { code, message } };
   }
