@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { backupVariables } from './config-backup-variables.ts';
 import { registryAuthSchema, secretsInJson, signingTokensSchema } from './config-json-values.ts';
 import {
   adminTokensValue,
@@ -24,12 +25,9 @@ import { optional, secret, type Variable, withDefault } from './config-variable.
 import {
   ageMsValue,
   booleanValue,
-  bucketValue,
-  daysValue,
   durationMsValue,
   imagePatternListValue,
   oneOf,
-  s3HostValue,
   textValue,
 } from './core/label-values.ts';
 import { cronExpressionValue, timeZoneValue } from './core/schedule-values.ts';
@@ -176,70 +174,6 @@ const clean = {
   ),
 };
 
-const backup = {
-  SWARM_UTILS_BACKUP_SERVICE_EXEC_SHELL: withDefault(
-    textValue,
-    '/bin/sh',
-    "Shell of a service's container that runs its `backup.exec`.",
-  ),
-  SWARM_UTILS_BACKUP_SERVICE_EXEC_TIMEOUT: withDefault(
-    durationMsValue,
-    '600_000',
-    'Time for `backup.exec` in one container, milliseconds.',
-  ),
-  SWARM_UTILS_BACKUP_SERVICE_STOP_TIMEOUT: withDefault(
-    durationMsValue,
-    '30_000',
-    'Time until no task of a service that is scaled to 0 is left, milliseconds.',
-  ),
-  SWARM_UTILS_BACKUP_SERVICE_VOLUME_LIST_UPLOAD_TIMEOUT: withDefault(
-    durationMsValue,
-    '600_000',
-    'Time to upload or to restore one volume, milliseconds.',
-  ),
-  SWARM_UTILS_BACKUP_SERVICE_START_TIMEOUT: withDefault(
-    durationMsValue,
-    '300_000',
-    'Time until all replicas run again, milliseconds.',
-  ),
-  SWARM_UTILS_S3_URL: optional(
-    s3HostValue,
-    'The S3 server. Labels of a service win over this and the next six.',
-  ),
-  SWARM_UTILS_S3_HTTPS: withDefault(booleanValue, 'true', 'Whether it is spoken to by `https://`.'),
-  SWARM_UTILS_S3_BUCKET: optional(bucketValue, 'The bucket. swarm-utils does not make it.'),
-  SWARM_UTILS_S3_ACCESS_KEY: secret(schemaOf(credentialValue), 'Access key.'),
-  SWARM_UTILS_S3_SECRET_KEY: secret(schemaOf(credentialValue), 'Secret key.'),
-  SWARM_UTILS_S3_RETENTION_DAYS: withDefault(
-    daysValue,
-    '5',
-    'Days that a backup is kept, in S3 and in the volume of the target `local`. The last one stays.',
-  ),
-  SWARM_UTILS_S3_CA: secret(
-    schemaOf(pemValue),
-    'Authority that signed the certificate of the S3 server, where it is one of your own.',
-  ),
-  SWARM_UTILS_RESTIC_PASSWORD: secret(
-    schemaOf(credentialValue),
-    'Password of the restic repositories. Without it nobody can read them, you neither: keep it elsewhere too.',
-  ),
-  SWARM_UTILS_BACKUP_OFFEN_IMAGE: withDefault(
-    imageValue,
-    'offen/docker-volume-backup:v2.48.2',
-    'Image that writes archives (engine `offen`).',
-  ),
-  SWARM_UTILS_BACKUP_RESTIC_IMAGE: withDefault(
-    imageValue,
-    'restic/restic:0.18.1',
-    'Image that writes and reads snapshots (engine `restic`).',
-  ),
-  SWARM_UTILS_BACKUP_RCLONE_IMAGE: withDefault(
-    imageValue,
-    'rclone/rclone:1.71.2',
-    'Image that lists, checks, removes and restores archives (engine `offen`).',
-  ),
-};
-
 const registry = {
   SWARM_UTILS_REGISTRY_AUTH: secret(
     registryAuthSchema,
@@ -319,7 +253,7 @@ export const variableGroups: readonly {
   { title: 'OIDC and platforms', variables: oidc },
   { title: 'Update', variables: update },
   { title: 'Clean', variables: clean },
-  { title: 'Backup and restore', variables: backup },
+  { title: 'Backup and restore', variables: backupVariables },
   { title: 'On a schedule', variables: schedule },
   { title: 'Registries', variables: registry },
   { title: 'Engine, data and log', variables: host },
@@ -331,7 +265,7 @@ const effective = {
   ...oidc,
   ...update,
   ...clean,
-  ...backup,
+  ...backupVariables,
   ...schedule,
   ...registry,
   ...host,

@@ -22,10 +22,7 @@ export function createWebhookTargets(
 ): WebhookTargets {
   const lists = new Map<string, () => Promise<readonly WebhookTarget[]>>();
 
-  async function listTargets(
-    action: ActionName,
-    provider: ProviderName,
-  ): Promise<readonly WebhookTarget[]> {
+  async function listTargets(action: ActionName, provider: ProviderName): Promise<readonly WebhookTarget[]> {
     const services = await swarm.listServices(`${labelPrefix}${action}.${provider}.on`);
     return services.map(service => ({ action, target: parsedTargets.of(service) }));
   }
