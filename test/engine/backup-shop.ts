@@ -1,6 +1,6 @@
 import type { BackupStore } from '../../src/core/backup.ts';
 import type { HelperService } from '../../src/core/helper.ts';
-import type { Step, StepReport } from '../../src/core/step.ts';
+import type { Step } from '../../src/core/step.ts';
 import { serviceTarget } from '../../src/core/target.ts';
 import { sections } from '../../src/engine/backup/store-scripts.ts';
 import { executeStep } from '../../src/engine/steps/index.ts';
@@ -62,9 +62,6 @@ export function openBackup(change: Partial<Service> = {}) {
     forget: (to = store) => step({ kind: 'forget-backups', store: to }),
   };
 }
-
-export type OpenBackup = ReturnType<typeof openBackup>;
-export type VolumeReports = NonNullable<StepReport['volumes']>;
 
 function answerHelpers({ swarm }: TestWorld, helpers: HelperService[], answer: Answer): void {
   swarm.onHelper((service, _, helper) => {

@@ -134,7 +134,7 @@ export function offenAccess({ target, prefix }: BackupStore): StoreAccess {
 }
 
 /** Where an archive of the target `local` lies until it is whole, in the service's folder. */
-export const incomingFolder = '.incoming';
+const incomingFolder = '.incoming';
 
 function backupsMount(isReadOnly: boolean): HelperMount {
   return { type: 'volume', source: localBackupsVolume, target: BACKUPS, isReadOnly };
