@@ -8,6 +8,7 @@ export interface RestoreWish {
   readonly places: readonly VolumePlace[];
   /** The id of a backup; or the name of one archive, or of a snapshot its id or at least the first eight digits of it. */
   readonly backup?: string;
+  readonly now: Date;
 }
 
 /** An archive, and the volume that it is restored into. */
@@ -23,6 +24,8 @@ export type BackupChoice =
 
 const SNAPSHOT_ID = /^[0-9a-f]{64}$/;
 const SNAPSHOT_START = /^[0-9a-f]{8,64}$/;
+/** How far the clocks of two managers may be apart. */
+const TOLERANCE_MS = 24 * 60 * 60 * 1000;
 /** As many as help in a message. */
 const MAX_NAMED = 5;
 
@@ -42,13 +45,16 @@ export function summarizeBackups(
 /**
  * Which archive goes where. Each place gets the one of its own node. Where a volume's data lives in one place only, one
  * of another node is taken when its own has none: the node may be a new one.
- * Without a name it is the newest backup that has something for every place: parts of two backups are never mixed.
+ * Without a name it is the newest backup that has something for every place: parts of two backups are never mixed. One of
+ * a time to come is taken by its name only.
  */
 export function chooseBackup(archives: readonly StoredArchive[], wish: RestoreWish): BackupChoice {
-  const { volumes, places, backup } = wish;
+  const { volumes, places, backup, now } = wish;
   const wanted = archives.filter(({ volume }) => volumes.includes(volume));
   if (backup === undefined) {
-    return chooseNewest(wanted, places);
+    const latest = now.getTime() + TOLERANCE_MS;
+    const past = wanted.filter(archive => (dateOfBackupId(archive.backup)?.getTime() ?? latest) < latest);
+    return chooseNewest(past, places);
   }
   return dateOfBackupId(backup) === undefined
     ? chooseArchive(archives, wish, backup)

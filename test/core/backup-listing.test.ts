@@ -25,10 +25,10 @@ function place(nodeName: string, volume: string): VolumePlace {
 /** What goes where, as text. */
 function choose(
   archives: readonly StoredArchive[],
-  wish: Omit<RestoreWish, 'volumes'> & { volumes?: string[] },
+  wish: Omit<RestoreWish, 'volumes' | 'now'> & { volumes?: string[] },
 ) {
   const volumes = wish.volumes ?? [...new Set(wish.places.map(({ volume }) => volume))];
-  const choice = chooseBackup(archives, { ...wish, volumes });
+  const choice = chooseBackup(archives, { ...wish, volumes, now: new Date('2026-11-22T12:00:00Z') });
   return choice.isFound
     ? {
         backup: choice.backup,
@@ -74,6 +74,18 @@ suite('without a name', () => {
       message,
       `No backup has all of the volume data and the volume dump. The newest is ${newest}: there is no archive for the ` +
         'volume dump on n1.',
+    );
+  });
+
+  test('one of a time to come is not it, but can be named', () => {
+    const places = [place('n1', 'data')];
+    const archives = ['2026-11-22T23-00-00Z', '2099-01-01T00-00-00Z'].map(id => archive('n1', 'data', id));
+    const choices = [undefined, '2099-01-01T00-00-00Z'].map(
+      backup => choose(archives, { places, ...(backup && { backup }) }) as { backup: string },
+    );
+    assert.deepEqual(
+      choices.map(({ backup }) => backup),
+      ['2026-11-22T23-00-00Z', '2099-01-01T00-00-00Z'],
     );
   });
 

@@ -204,6 +204,12 @@ suite('a restore that is brought to its end', () => {
     assert.deepEqual(contents(), ['new', 'new', 'new']);
   });
 
+  test('passes over a node that has left the swarm', async () => {
+    fill(['complete', 'complete', 'partial']);
+    await finishRestore(world, [...places.slice(0, 2), { nodeId: 'gone', nodeName: 'gone', volume: 'data' }]);
+    assert.deepEqual(contents().slice(0, 2), ['new', 'new']);
+  });
+
   test('follows no link that a service has laid in its volume', async () => {
     fill([undefined, undefined, undefined]);
     const outside = join(folder, 'outside');

@@ -2,6 +2,7 @@ import type { VolumePlace } from '../../core/backup.ts';
 import { OperationError } from '../../core/errors.ts';
 import type { HelperReport } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
+import { insist } from '../insist.ts';
 import { runPlacedHelper } from '../run-placed-helper.ts';
 import type { EngineWorld } from '../steps/step-executor.ts';
 import { finishScript, volumesFolder } from './finish-script.ts';
@@ -29,7 +30,7 @@ export interface Finished {
 /**
  * Brings a restore to its end in all its volumes, whatever it was killed in the midst of: where all of them were unpacked,
  * the new content takes the place of the old; else what was unpacked is removed. Done again, it changes nothing.
- * The service must be stopped.
+ * Nodes that have left the swarm are passed over. The service must be stopped.
  * @throws OperationError `restore_failed` where that can't be done: then it is to be tried again before the service starts;
  *   `timed_out`, `helper_busy`, `node_unavailable`
  * @throws SwarmError
@@ -44,7 +45,8 @@ export async function finishVolumes(
   places: readonly VolumePlace[],
   { timeoutMs, isComplete }: FinishOptions,
 ): Promise<Finished> {
-  const nodes = groupByNode(places);
+  const known = await insist(world.clock, () => world.swarm.listNodes());
+  const nodes = groupByNode(places.filter(({ nodeId }) => known.some(({ id }) => id === nodeId)));
   const reports: HelperReport[] = [];
   const onAll = async (...actions: readonly Action[]): Promise<readonly State[]> => {
     const results = await settle(nodes.map(volumes => act(world, volumes, actions, timeoutMs)));

@@ -29,7 +29,12 @@ export const findBackup: StepExecutor<Find> = async (context, step) => {
   const known = { volumes, nodes: allNodes.map(({ hostname }) => hostname) };
   const list = (on: readonly Node[]) => listArchives(world, store, on, looking, known);
   const choose = (archives: readonly StoredArchive[]) =>
-    chooseBackup(archives, { volumes, places, ...(backup !== undefined && { backup }) });
+    chooseBackup(archives, {
+      volumes,
+      places,
+      now: world.clock.now(),
+      ...(backup !== undefined && { backup }),
+    });
   const archives = await list(nodes);
   let choice = choose(archives);
   if (!choice.isFound && store.target.kind === 'local') {
