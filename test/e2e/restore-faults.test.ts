@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { backupIdOf } from '../../src/core/archive-name.ts';
 import { tarGz, volumeEntries } from '../fixtures/tar.ts';
 import type { Answer } from './api-client.ts';
 import { bucket, openRestoreScene, type RestoreScene, restoreToken } from './restore-scene.ts';
 
-const id = '2026-11-01T03-00-00Z';
+const id = backupIdOf(new Date());
 const volumes = ['ledger-a', 'ledger-b'] as const;
 
 describe('a restore that goes wrong', { timeout: 480_000 }, () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { backupToken, openRestoreScene, type RestoreScene } from './restore-scene.ts';
+import { backupToken, openRestoreScene, type RestoreScene, restoreToken } from './restore-scene.ts';
 
 describe('restore of a database', { timeout: 420_000 }, () => {
   let scene: RestoreScene;
@@ -72,6 +72,19 @@ describe('restore of a database', { timeout: 420_000 }, () => {
       assert.equal(await replicas(name), '1');
       assert.equal(await scene.inVolume(worker, dump, `cd /v && ${list}`), before);
       assert.equal(await scene.inVolume(worker, data, 'ls -a /v | grep -c swarm-utils || true'), '0\n');
+      await scene.assertNothingLeft();
+
+      const [task] = await scene.tasks(name);
+      const drill = await scene.deployment.api.post(
+        '/api/restore/service?drill=true',
+        { serviceName: name, backup: id },
+        restoreToken,
+      );
+      assert.equal(drill.status, 200, drill.text);
+      const countsOf = (volumes: { volume: string; files: number; sizeBytes: number }[]) =>
+        volumes.map(({ volume, files, sizeBytes }) => ({ volume, files, sizeBytes }));
+      assert.deepEqual(countsOf(drill.body.steps[1].volumes), countsOf(restored.body.steps[2].volumes));
+      assert.deepEqual(await scene.tasks(name), [task]);
       await scene.assertNothingLeft();
       await scene.services.remove(name);
     });
