@@ -265,4 +265,44 @@ describe('what is restored, and where to', { timeout: 420_000 }, () => {
     assert.equal(drill.status, 200, drill.text);
     await scene.services.remove('everywhere', 'notes');
   });
+
+  test('what was on a node that is gone comes back on another one', async () => {
+    const { adminToken } = scene.deployment.secrets;
+    const worker = scene.node('worker-1');
+    await scene.createBackedUp('orphan', { 'orphan-data': '/data' });
+    await store('orphan', 'worker-1', 'orphan-data', second);
+    await worker.kill();
+    try {
+      await scene.until(
+        'the swarm has seen it',
+        async () =>
+          (await scene.docker('node', 'ls', '--format', '{{.Hostname}} {{.Status}}')).includes(
+            'worker-1 Down',
+          ),
+        60_000,
+      );
+      const answer = await scene.restore('orphan');
+      assert.deepEqual([answer.status, answer.body.error.code], [424, 'node_unavailable'], answer.text);
+      await scene.docker('service', 'scale', '--detach', 'orphan=0');
+      const constraints = [
+        '--constraint-rm',
+        'node.hostname==worker-1',
+        '--constraint-add',
+        'node.hostname==worker-2',
+      ];
+      await scene.docker('service', 'update', '--detach', '--quiet', ...constraints, 'orphan');
+      const moved = await scene.restore('orphan', { nodeName: 'worker-2' }, adminToken);
+      assert.equal(moved.status, 200, moved.text);
+      await scene.docker('service', 'scale', '--detach', 'orphan=1');
+      await scene.until(
+        'it runs on worker-2',
+        async () =>
+          (await textIn('worker-2', 'orphan-data')) !== 'none\n' &&
+          (await scene.tasks('orphan')).some(({ nodeId }) => nodeId === scene.node('worker-2').swarmNodeId),
+      );
+      assert.equal(await textIn('worker-2', 'orphan-data'), `worker-1 ${second}`);
+    } finally {
+      await worker.start();
+    }
+  });
 });
