@@ -11,7 +11,7 @@ export const stopStep = {
   timeoutMs: 30_000,
   work: { kind: 'stop' },
 } as const;
-export const startStep = {
+const startStep = {
   name: 'start',
   when: 'always',
   timeoutMs: 30_000,
