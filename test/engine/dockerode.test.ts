@@ -132,6 +132,38 @@ suite('what the swarm keeps', () => {
   });
 });
 
+suite('a container that a task may run in', () => {
+  const id = 'a1b2c3d4e5f6'.padEnd(64, '0');
+
+  async function isRunning(context: TestContext, task: object, nodeState = 'ready'): Promise<boolean> {
+    const status = { Timestamp: 'x', State: 'running', ContainerStatus: { ContainerID: id } };
+    const base = { ID: 't', ServiceID: 's', NodeID: 'n', CreatedAt: 'x', Spec: {}, Status: status };
+    const server = createServer((request, response) => {
+      const isNodes = /\/nodes/.test(request.url ?? '');
+      const answer = isNodes
+        ? [{ ID: 'n', Status: { State: nodeState } }]
+        : [{ ...base, DesiredState: 'running', ...task }];
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    context.after(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    return createDockerodeSwarm({ host: `tcp://127.0.0.1:${port}` }).isTaskRunningIn(id.slice(0, 12));
+  }
+
+  test('is alive, also while it is told to end, unless its node is down', async context => {
+    assert.equal(await isRunning(context, {}), true);
+    assert.equal(await isRunning(context, { DesiredState: 'shutdown' }), true);
+    assert.equal(await isRunning(context, {}, 'unknown'), true);
+    assert.equal(await isRunning(context, {}, 'down'), false);
+    const ended = { Timestamp: 'x', State: 'failed', ContainerStatus: { ContainerID: id } };
+    assert.equal(await isRunning(context, { Status: ended }), false);
+    const other = { Timestamp: 'x', State: 'running', ContainerStatus: { ContainerID: `f${id}` } };
+    assert.equal(await isRunning(context, { Status: other }), false);
+  });
+});
+
 suite('the output of a task', () => {
   const frame = (stream: number, text: string) => {
     const header = Buffer.from([stream, 0, 0, 0, 0, 0, 0, 0]);

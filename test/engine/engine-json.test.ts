@@ -66,6 +66,14 @@ suite('a service of the Engine API', () => {
     });
   });
 
+  test('tells how many replicas a rollback would bring back', () => {
+    const previous = (Mode: object | undefined) =>
+      readService({ ...service, PreviousSpec: { ...service.Spec, ...(Mode && { Mode }) } }).previousReplicas;
+    assert.equal(previous({ Replicated: { Replicas: 0 } }), 0);
+    assert.equal(previous({ Replicated: {} }), 1);
+    assert.equal(previous({ Global: {} }), undefined);
+  });
+
   test('names the volumes that it mounts, each once, and nothing else that it mounts', () => {
     const Mounts = [
       { Type: 'volume', Source: 'data', Target: '/a' },
