@@ -18,8 +18,14 @@ describe('faults of a backup', { timeout: 420_000 }, () => {
     (await scene.docker('service', 'inspect', '--format', '{{.Spec.Mode.Replicated.Replicas}}', name)).trim();
 
   /** A service with two replicas on a node, which a backup stops. */
-  const create = (name: string, labels: Readonly<Record<string, string>> = {}, node = 'worker-1') =>
+  const create = (
+    name: string,
+    labels: Readonly<Record<string, string>> = {},
+    node = 'worker-1',
+    image = scene.lab.images.app['1'],
+  ) =>
     scene.create(name, {
+      image,
       replicas: 2,
       args: [
         ...['--constraint', `node.hostname==${node}`],
@@ -156,17 +162,36 @@ describe('faults of a backup', { timeout: 420_000 }, () => {
     await assertAsBefore('paused');
   });
 
-  test('what is written where it was not whole is found, and said', async () => {
-    await create('tampered', { 'swarm-utils.backup.stop': 'false' });
-    const answer = scene.backUp('tampered');
-    // Between the upload and the look at it, somebody writes another one in its place.
-    await scene.until('it is written', async () => (await scene.s3.list(bucket, 'tampered/')).length > 0);
-    const [object] = await scene.s3.list(bucket, 'tampered/');
-    await scene.s3.write(bucket, object?.key ?? '', 'not what was written');
-    const { status, body, text } = await answer;
+  /** Backs a service up that starts slowly, and writes over its archive before that is looked at. */
+  const backUpMeddled = async (name: string, change: (content: Buffer) => Buffer) => {
+    await create(name, {}, 'worker-1', scene.lab.images.app.slow);
+    await scene.inVolume(scene.node('worker-1'), `${name}-data`, 'head -c 6000000 /dev/urandom >/v/file');
+    const answer = scene.backUp(name);
+    await scene.until(
+      'it is written',
+      async () => (await scene.s3.list(bucket, `${name}/`)).length > 0,
+      60_000,
+    );
+    const [{ key } = { key: '' }] = await scene.s3.list(bucket, `${name}/`);
+    await scene.s3.write(bucket, key, change(await scene.s3.read(bucket, key)));
+    return { answer: await answer, archive: key.slice(name.length + 1) };
+  };
+
+  test('an archive of the same size that is another one is found, and said', async () => {
+    const { answer, archive } = await backUpMeddled('meddled', content => content.fill('x', 5_000_000));
+    const { status, body, text } = answer;
     assert.deepEqual([status, body.error.code], [424, 'backup_not_whole'], text);
-    assert.ok(body.error.message.includes(object?.key.slice('tampered/'.length)));
-    await assertAsBefore('tampered');
+    assert.ok(body.error.message.includes(`${archive} is not what was written`), text);
+    await assertAsBefore('meddled');
+  });
+
+  test('an archive whose tag is no checksum of it is read as a whole', async () => {
+    // In parts of 5 MB.
+    const { answer } = await backUpMeddled('rewritten', content => content);
+    assert.equal(answer.status, 200, answer.text);
+    const { message } = answer.body.steps.find(({ name }: { name: string }) => name === 'verify');
+    assert.match(message, /no checksums of 1 archives, so these were read as a whole/);
+    await assertAsBefore('rewritten');
   });
 
   test('an image of a helper that nobody has', async () => {

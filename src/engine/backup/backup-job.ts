@@ -26,8 +26,7 @@ export interface InspectedStore {
 export interface BackupProgram {
   /** Volumes of several nodes can be written at the same time. */
   readonly isParallel: boolean;
-  /** @param isFirst the first one of this backup that goes from this node, or from all where one store is for all */
-  write(job: BackupJob, place: VolumePlace, isFirst: boolean): Promise<WrittenArchive>;
+  write(job: BackupJob, place: VolumePlace): Promise<WrittenArchive>;
   /** Sees that what was written is there, and whole. */
   inspect(job: BackupJob, written: readonly PlacedArchive[]): Promise<InspectedStore>;
   remove(job: BackupJob, archives: readonly KeptArchive[]): Promise<void>;

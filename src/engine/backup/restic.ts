@@ -13,10 +13,10 @@ export const restic: BackupProgram = {
   // They would wait for each other's locks.
   isParallel: false,
 
-  async write(job, place, isFirst) {
+  async write(job, place) {
     const { nodeId, nodeName: node, volume } = place;
     const { store, backup } = job;
-    const lines = await write(job, place, isFirst);
+    const lines = await write(job, place);
     const summary = readSummary(lines);
     if (summary === undefined) {
       throw new StoreFailure(`restic did not say what it made of volume ${volume} of ${node}.`);
@@ -99,14 +99,14 @@ function readListing(json: string): readonly ListedSnapshot[] {
   }
 }
 
-function write({ world, store, backup, run }: BackupJob, place: VolumePlace, isFirst: boolean) {
+function write({ world, store, backup, run }: BackupJob, place: VolumePlace) {
   const { nodeId, nodeName, volume } = place;
   return run({
     failure: `Volume ${volume} of ${nodeName} was not uploaded`,
     place: `${nodeId} ${volume}`,
     nodeId,
     image: world.settings.backupImages.restic,
-    command: shell(writeSnapshot, volume, nodeName, store.prefix, backup, isFirst ? 'first' : 'next'),
+    command: shell(writeSnapshot, volume, nodeName, store.prefix, backup),
     access: resticAccess(store),
     mounts: [{ type: 'volume', source: volume, target: `/backup/${volume}`, isReadOnly: true }],
     // Files of whatever owner are read, and nothing else can be done to them.

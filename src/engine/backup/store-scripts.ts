@@ -126,42 +126,72 @@ printf '/%s\\n' "$@" >/tmp/names
 patient_rclone delete --files-from-raw /tmp/names "$root" >&2
 `;
 
+/** restic before 0.17 tells in words only what its exit codes 10 and 11 mean. */
+const resticCode = `
+restic_code() {
+  [ "$1" != 0 ] || { echo 0; return; }
+  ! grep -Eq 'unable to open config file: .*(key does not exist|no such file)' /tmp/error || { echo 10; return; }
+  ! grep -q 'already locked' /tmp/error || { echo 11; return; }
+  echo "$1"
+}
+`;
+
 /**
- * Writes /backup/$1 as a snapshot of host $2, service $3 and backup $4, and prints restic's summary. With $5 `first` it
- * sees before that the repository can be opened, in a minute at most (restic itself tries for a quarter of an hour),
- * removes the locks that a killed run left, and makes a repository where there is none: never where one can't be read.
- * A snapshot that lacks something is removed again.
+ * Writes /backup/$1 as a snapshot of host $2, service $3 and backup $4, and prints restic's summary. Makes the repository
+ * where there is none, never where one can't be read; removes the locks that a killed run left, for nobody else is at it.
+ * A repository that can't be opened within a minute is given up: restic itself tries for a quarter of an hour. A snapshot
+ * that lacks something is removed again.
  * @see https://restic.readthedocs.io/en/stable/075_scripting.html
  */
-export const writeSnapshot = `
-volume=$1 host=$2 service=$3 id=$4 code=0
-if [ "$5" = first ]; then
-  timeout 60 restic unlock --remove-all >/dev/null 2>/tmp/error || code=$?
-  # Before 0.17 it says so in words only.
-  ! grep -Eq 'unable to open config file: .*(key does not exist|no such file)' /tmp/error || code=10
-  if [ "$code" = 10 ]; then
+export const writeSnapshot = `${resticCode}
+volume=$1 host=$2 service=$3 id=$4
+write_snapshot() {
+  restic backup --quiet --json --host "$host" --tag "service=$service" --tag "volume=$volume" --tag "backup=$id" \\
+    -- "/backup/$volume" >/tmp/out 2>/tmp/error &
+  program=$! tries=0 code=0
+  # Its cache is there once the repository is open.
+  while kill -0 "$program" 2>/dev/null && [ -z "$(ls -A /tmp/cache 2>/dev/null)" ]; do
+    [ "$tries" -lt 600 ] || {
+      kill -9 "$program" || :
+      { tail -n 2 /tmp/error; echo 'The repository could not be opened within a minute.'; } >&2
+      exit 1
+    }
+    sleep 0.1 || sleep 1
+    tries=$((tries + 1))
+  done
+  wait "$program" || code=$?
+  code=$(restic_code "$code")
+}
+write_snapshot
+case $code in
+  10)
     restic init >&2
-  elif [ "$code" != 0 ]; then
-    [ -s /tmp/error ] || echo 'The repository did not answer within a minute.' >/tmp/error
-    cat /tmp/error >&2
-    exit "$code"
-  fi
-  code=0
-fi
-restic backup --quiet --json --host "$host" --tag "service=$service" --tag "volume=$volume" --tag "backup=$id" \\
-  -- "/backup/$volume" >/tmp/out || code=$?
-snapshot=$(sed -n 's/.*"snapshot_id":"\\([0-9a-f]*\\)".*/\\1/p' /tmp/out)
+    write_snapshot ;;
+  11)
+    restic unlock --remove-all >&2
+    write_snapshot ;;
+esac
+cat /tmp/error >&2
 [ "$code" = 0 ] || {
+  snapshot=$(sed -n 's/.*"snapshot_id":"\\([0-9a-f]*\\)".*/\\1/p' /tmp/out)
   [ -z "$snapshot" ] || restic forget "$snapshot" >&2
   exit "$code"
 }
 grep '"message_type":"summary"' /tmp/out
 `;
 
-/** Prints the snapshots of service $1, then checks the repository. */
-export const inspectRepository = `
-restic snapshots --json --tag "service=$1"
-restic check >&2
+/** Prints the snapshots of service $1, then checks the repository. Its locks are as with `writeSnapshot`. */
+export const inspectRepository = `${resticCode}
+restic snapshots --no-lock --json --tag "service=$1"
+code=0
+restic check >/tmp/out 2>/tmp/error || code=$?
+if [ "$(restic_code "$code")" = 11 ]; then
+  code=0
+  restic unlock --remove-all >&2
+  restic check >/tmp/out 2>/tmp/error || code=$?
+fi
+cat /tmp/out /tmp/error >&2
+exit "$code"
 `;
 
 /** Removes the snapshots $1 …, and what only they had. */

@@ -1,7 +1,6 @@
 import type { WrittenArchive } from '../../core/archive-checksum.ts';
 import type { VolumePlace } from '../../core/backup.ts';
 import type { ServiceWork } from '../../core/step.ts';
-import { byStore } from '../backup/backup-job.ts';
 import { backupPrograms } from '../backup/programs.ts';
 import { withStoreCommands } from '../backup/store-commands.ts';
 import type { ServiceContext, StepExecutor } from './step-executor.ts';
@@ -18,12 +17,11 @@ export const upload: StepExecutor<ServiceWork & { kind: 'upload' }> = (context, 
     const { backup, places } = locatedOf(context);
     const program = backupPrograms[store.engine];
     const job = { world, store, backup, run };
-    const firsts = new Set(byStore(store, places).map(([, items]) => items[0]));
     const written = new Map<VolumePlace, WrittenArchive>();
     let hasFailed = false;
     const write = async (place: VolumePlace) => {
       onProgress(`Uploading ${place.volume} from ${place.nodeName}.`);
-      written.set(place, await program.write(job, place, firsts.has(place)));
+      written.set(place, await program.write(job, place));
       onProgress(`Uploaded ${place.volume} from ${place.nodeName}.`);
     };
     const writeAll = async (inTurn: readonly VolumePlace[]) => {
