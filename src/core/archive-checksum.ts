@@ -20,7 +20,7 @@ const SIZE = /^size (\d{1,16})$/;
 
 /** @returns undefined for what is not such a measurement, as a whole */
 export function readSums(lines: readonly string[]): ArchiveSums | undefined {
-  const [first = '', ...parts] = lines.map(line => line.replace(/\s.*-$/, ''));
+  const [first = '', ...parts] = lines.map(line => line.replace(/ [ *]-$/, ''));
   const [, size] = SIZE.exec(first) ?? [];
   return size !== undefined && parts.length > 0 && parts.every(part => MD5.test(part))
     ? { sizeBytes: Number(size), parts }
