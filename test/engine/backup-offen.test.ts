@@ -13,6 +13,7 @@ import {
   valuesOf,
   volumesOn,
 } from './backup-shop.ts';
+import { secret } from './world.ts';
 
 const both = ['data', 'more'];
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
@@ -102,6 +103,16 @@ suite('upload with offen', () => {
     assert.equal(shop.helpers.length, 1);
     assert.equal(shop.context.uploaded, undefined);
     assert.equal(outcome.helper?.tasks[0]?.logs.length, 2);
+  });
+
+  test('of a secret that a program printed not even the end is told, wherever its words are cut', async () => {
+    for (let length = 690; length < 690 + secret.length; length += 1) {
+      const shop = await openLocated(['data']);
+      const line = `${secret}${'.'.repeat(length - secret.length + 5)}`;
+      shop.helpersSay(() => ({ exitCode: 1, stderr: [line] }));
+      const { message } = await shop.upload();
+      assert.ok(!message?.includes(secret.slice(-4)), message);
+    }
   });
 
   test('what hangs is left when its time is up', async () => {

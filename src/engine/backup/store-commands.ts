@@ -77,7 +77,7 @@ export async function withStoreCommands(
     });
     reports.push(outcome.report);
     if (outcome.status !== 'succeeded' || outcome.output === undefined) {
-      throw failureOf(failure, outcome);
+      throw failureOf(failure, outcome, world.redact);
     }
     return outcome.output.stdout;
   };
@@ -89,9 +89,13 @@ export async function withStoreCommands(
   return reports.length === 0 ? outcome : { ...outcome, helper };
 }
 
-function failureOf(failure: string, { status, message, report, output, code }: HelperOutcome): StoreFailure {
+function failureOf(
+  failure: string,
+  { status, message, report, output, code }: HelperOutcome,
+  redact: (text: string) => string,
+): StoreFailure {
   const exitCode = report.tasks.at(-1)?.exitCode;
-  const words = lastWords(output?.stderr ?? report.tasks.flatMap(({ logs }) => logs));
+  const words = lastWords(output?.stderr ?? report.tasks.flatMap(({ logs }) => logs), redact);
   const printed = words === '' ? '' : ` It printed: ${words}`;
   return new StoreFailure(`${failure}. ${message ?? 'The helper failed.'}${printed}`, {
     ...(exitCode !== undefined && { exitCode }),
@@ -110,9 +114,9 @@ function describeFailure(error: unknown, code: OperationErrorCode): StepOutcome 
     : { status: 'failed', message, error: { code: error.code ?? code, message } };
 }
 
-/** What a program said last, without what a log puts around it. */
-function lastWords(lines: readonly string[]): string {
-  const words = lines.map(line => messageOf(line.trim())).filter(line => line !== '');
+/** What a program said last, without what a log puts around it. Of a secret that is cut, nothing would know the rest. */
+function lastWords(lines: readonly string[], redact: (text: string) => string): string {
+  const words = lines.map(line => redact(messageOf(line.trim()))).filter(line => line !== '');
   return words.slice(-LAST_LINES).join(' | ').slice(-MAX_LAST_WORDS).toWellFormed();
 }
 
