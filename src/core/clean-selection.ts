@@ -115,11 +115,13 @@ function isYounger(item: { readonly createdAtMs?: number }, { nowMs, minAgeMs }:
 function createNeeds(texts: readonly string[]): (image: LocalImage) => boolean {
   const digests = new Set<string>();
   const tags = new Set<string>();
-  const idPrefixes: string[] = [];
+  /** By their length: there are few lengths, and can be very many of one. */
+  const idPrefixes = new Map<number, Set<string>>();
   for (const text of texts) {
     const id = /^(?:sha256:)?([0-9a-f]{6,64})$/.exec(text)?.[1];
     if (id !== undefined) {
-      idPrefixes.push(`sha256:${id}`);
+      const prefix = `sha256:${id}`;
+      idPrefixes.set(prefix.length, (idPrefixes.get(prefix.length) ?? new Set()).add(prefix));
     }
     const reference = parseImageReference(text);
     if (reference?.digest !== undefined) {
@@ -131,7 +133,7 @@ function createNeeds(texts: readonly string[]): (image: LocalImage) => boolean {
   }
   return image =>
     digests.has(image.id) ||
-    idPrefixes.some(prefix => image.id.startsWith(prefix)) ||
+    [...idPrefixes].some(([length, prefixes]) => prefixes.has(image.id.slice(0, length))) ||
     image.digests.some(text => digests.has(text.slice(text.indexOf('@') + 1))) ||
     image.tags.some(text => {
       const reference = parseImageReference(text);

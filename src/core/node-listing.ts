@@ -110,18 +110,23 @@ export function parseContainerImages(lines: readonly string[]): readonly Contain
  * @throws OperationError `helper_failed` when a line is none of `listImages`
  */
 export function parseImages(lines: readonly string[]): readonly LocalImage[] {
-  const images = new Map<string, LocalImage>();
+  const images = new Map<string, NamedImage>();
   for (const line of lines) {
     const [id, repository, tag, digest, createdAt, size] = readRow(line, 6);
-    const known = images.get(readId(id, /^sha256:[0-9a-f]{64}$/)) ?? newImage(id, createdAt, size);
-    const isNamed = repository !== NONE;
-    images.set(id, {
-      ...known,
-      tags: isNamed && tag !== NONE ? unique(known.tags, `${repository}:${tag}`) : known.tags,
-      digests: isNamed && digest !== NONE ? unique(known.digests, `${repository}@${digest}`) : known.digests,
-    });
+    const image = images.get(readId(id, /^sha256:[0-9a-f]{64}$/)) ?? newImage(id, createdAt, size);
+    images.set(id, image);
+    if (repository !== NONE && tag !== NONE) {
+      image.tags.add(`${repository}:${tag}`);
+    }
+    if (repository !== NONE && digest !== NONE) {
+      image.digests.add(`${repository}@${digest}`);
+    }
   }
-  return [...images.values()];
+  return [...images.values()].map(image => ({
+    ...image,
+    tags: [...image.tags],
+    digests: [...image.digests],
+  }));
 }
 
 /**
@@ -150,20 +155,22 @@ export function parseDiskUsage(
 
 const NONE = '<none>';
 
-function newImage(id: string, createdAt: string, size: string): LocalImage {
+/** A node can say that one image has as many names as a list has lines. */
+interface NamedImage extends Omit<LocalImage, 'tags' | 'digests'> {
+  readonly tags: Set<string>;
+  readonly digests: Set<string>;
+}
+
+function newImage(id: string, createdAt: string, size: string): NamedImage {
   const createdAtMs = parseTime(createdAt);
   const sizeBytes = parseDockerSize(size);
   return {
     id,
-    tags: [],
-    digests: [],
+    tags: new Set(),
+    digests: new Set(),
     ...(createdAtMs !== undefined && { createdAtMs }),
     ...(sizeBytes !== undefined && { sizeBytes }),
   };
-}
-
-function unique(items: readonly string[], item: string): readonly string[] {
-  return items.includes(item) ? items : [...items, item];
 }
 
 type Row<N extends number> = N extends 2

@@ -49,6 +49,13 @@ suite('sizes as the Docker CLI prints them', () => {
 });
 
 suite('the lists of a node', () => {
+  test('of a node that gives one image as many names as fit are read in a moment, and not in minutes', () => {
+    const rows = Array.from({ length: 200_000 }, (_, index) =>
+      line(id, 'a', `${index}`, '<none>', built, '1B'),
+    );
+    assert.equal(parseImages(rows)[0]?.tags.length, 200_000);
+  });
+
   test('are asked for as argument vectors whose rows are JSON, so that no name can make a row', () => {
     for (const command of [listImages, listContainerImages, listStoppedContainers, measureDisk]) {
       assert.equal(command[0], 'docker');

@@ -8,6 +8,8 @@ import type { NodeContext, StepOutcome } from './step-executor.ts';
 /** Longest lists in a report: what a node answers may be anything. */
 const MAX_LISTED = 200;
 const MAX_NAMES = 20;
+/** Each is looked for in all that was printed. So many refusals are no race with others. */
+const MAX_EXPLAINED = 200;
 
 /**
  * Does one step's part of the clean of a node.
@@ -103,8 +105,11 @@ export function findRefusals(
   results: readonly CommandResult[],
 ): readonly (RemovedItem & { readonly reason: string })[] {
   const stderr = results.flatMap(result => result.stderr);
-  return items.map(item => {
-    const marks = [item.id.replace('sha256:', '').slice(0, 12), ...item.names];
+  return items.map((item, index) => {
+    if (index >= MAX_EXPLAINED) {
+      return { ...item, reason: 'not removed' };
+    }
+    const marks = [item.id.replace('sha256:', '').slice(0, 12), ...item.names.slice(0, MAX_NAMES)];
     const line = stderr.find(text => marks.some(mark => text.includes(mark)));
     return { ...item, reason: line?.replace(/^Error(?: response from daemon)?: /, '') ?? 'not removed' };
   });
