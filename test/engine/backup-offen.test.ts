@@ -91,14 +91,15 @@ suite('upload with offen', () => {
       exitCode: 1,
       stderr: [
         'time=2026-11-22T03:00:00Z level=INFO msg="Created backup."',
-        `time=2026-11-22T03:00:01Z level=ERROR msg="Fatal error: \\"no such bucket\\"" error="main.x"`,
+        'time=2026-11-22T03:00:01Z level=ERROR msg="Fatal error running command: no such bucket" error="main.(*command).run: ' +
+          'error running script: main.runScript.func4: error uploading: Get \\"http://s3.test\\": no such bucket"',
       ],
     }));
     const outcome = await shop.upload();
     assert.deepEqual([outcome.status, outcome.error?.code], ['failed', 'upload_failed']);
     assert.match(
       outcome.message ?? '',
-      /^Volume data of node-1 was not uploaded\. .*Fatal error: "no such bucket"$/,
+      /^Volume data of node-1 was not uploaded\. .* It printed: error running script: error uploading: Get "http:\/\/s3.test": no such bucket$/,
     );
     assert.equal(shop.helpers.length, 1);
     assert.equal(shop.context.uploaded, undefined);

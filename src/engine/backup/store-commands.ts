@@ -114,15 +114,29 @@ function describeFailure(error: unknown, code: OperationErrorCode): StepOutcome 
     : { status: 'failed', message, error: { code: error.code ?? code, message } };
 }
 
-/** What a program said last, without what a log puts around it. Of a secret that is cut, nothing would know the rest. */
+/**
+ * What a program said last, without what a log puts around it and what it says while all is well. Of a secret that is cut,
+ * nothing would know the rest.
+ */
 function lastWords(lines: readonly string[], redact: (text: string) => string): string {
-  const words = lines.map(line => redact(messageOf(line.trim()))).filter(line => line !== '');
+  const words = lines
+    .filter(line => !line.includes(' level=INFO '))
+    .map(line => redact(messageOf(line.trim())))
+    .filter(line => line !== '');
   return words.slice(-LAST_LINES).join(' | ').slice(-MAX_LAST_WORDS).toWellFormed();
 }
 
-/** offen's program writes `time=… level=… msg="…"`, restic JSON. */
+/**
+ * offen's program writes `time=… level=… msg="…" error="…"`, where the error says more, and which of its functions say so;
+ * restic JSON.
+ */
 function messageOf(line: string): string {
   const [, message] =
-    /\bmsg="((?:[^"\\]|\\.)*)"/.exec(line) ?? /"message":"((?:[^"\\]|\\.)*)"/.exec(line) ?? [];
-  return message?.replaceAll('\\"', '"') ?? line;
+    /\berror="((?:[^"\\]|\\.)*)"$/.exec(line) ??
+    /\bmsg="((?:[^"\\]|\\.)*)"/.exec(line) ??
+    /"message":"((?:[^"\\]|\\.)*)"/.exec(line) ??
+    [];
+  return (
+    message?.replaceAll('\\"', '"').replaceAll(/\b(?:main|\w+\.\(\*\w+\))\.\w+(?:\.func\d+)?: /g, '') ?? line
+  );
 }
