@@ -476,7 +476,7 @@ suite('what a store has', () => {
     ]);
   });
 
-  test('is asked where the service runs, else anywhere', async () => {
+  test('is asked where the service runs, else elsewhere', async () => {
     const { world, list, helpers } = openShop();
     world.swarm.addNode({ id: 'node-0' });
     await list();
@@ -487,6 +487,19 @@ suite('what a store has', () => {
     assert.deepEqual(
       helpers.map(({ nodeId }) => nodeId),
       ['node-1', 'node-0'],
+    );
+  });
+
+  test('shows its keys to no worker that the service does not run on, as long as a manager can be asked', async () => {
+    const { world, service, list, helpers } = openShop();
+    world.swarm.addNode({ id: 'node-0', hostname: 'stolen' });
+    world.swarm.addNode({ id: 'node-2', role: 'manager' });
+    world.swarm.addNode({ id: 'node-1', role: 'manager', availability: 'drain' });
+    world.swarm.deleteTasks(service.id);
+    await list();
+    assert.deepEqual(
+      helpers.map(({ nodeId, secrets }) => [nodeId, secrets?.length]),
+      [['node-2', 1]],
     );
   });
 

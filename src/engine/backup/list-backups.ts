@@ -5,6 +5,7 @@ import { OperationError } from '../../core/errors.ts';
 import type { ServiceTarget } from '../../core/target.ts';
 import { insist } from '../insist.ts';
 import type { EngineWorld } from '../steps/step-executor.ts';
+import type { Node } from '../swarm.ts';
 import { takesHelpers } from './find-places.ts';
 import { listArchives } from './list-archives.ts';
 
@@ -27,8 +28,10 @@ export async function listBackups(
     insist(clock, () => swarm.listTasks(id)),
   ]);
   const isHome = (nodeId: string) => tasks.some(task => task.nodeId === nodeId && task.state === 'running');
-  // Where the service runs, the store can be reached if it can be at all.
-  const ready = nodes.filter(takesHelpers).sort((a, b) => Number(isHome(b.id)) - Number(isHome(a.id)));
+  // Where the service runs, the store can be reached if it can be at all, and its keys have been before. Else a manager sees
+  // them, which has all secrets of the swarm, rather than a worker that they are none of the business of.
+  const rankOf = ({ id: nodeId, role }: Node) => (isHome(nodeId) ? 2 : role === 'manager' ? 1 : 0);
+  const ready = nodes.filter(takesHelpers).sort((a, b) => rankOf(b) - rankOf(a));
   if (ready.length === 0) {
     throw new OperationError('node_unavailable', 'No node takes helpers, so nobody could look.');
   }
