@@ -78,9 +78,9 @@ suite('upload with offen', () => {
     const shop = await openLocated();
     shop.helpersSay(() => ({ stdout: sums }));
     const outcome = await shop.upload();
-    for (const { secrets, ...helper } of shop.helpers) {
+    for (const helper of shop.helpers) {
       assert.ok(!JSON.stringify(helper).includes(s3Secret));
-      assert.ok(secrets?.some(({ value }) => value === s3Secret));
+      assert.ok(helper.secrets?.some(({ value }) => value.length === 2 * s3Secret.length));
     }
     assert.ok(!JSON.stringify([outcome, shop.progress]).includes(s3Secret));
   });

@@ -48,6 +48,11 @@ suite('backup with restic', () => {
     }
   });
 
+  test('passes over what a link that somebody puts into a volume meanwhile leads to', async () => {
+    const { writers } = await openUploaded();
+    assert.ok(writers.every(({ command }) => command[2]?.includes('restic backup --one-file-system ')));
+  });
+
   test('writes each node into its own, where every node has one', async () => {
     const shop = openBackup();
     const { swarm } = shop.world;

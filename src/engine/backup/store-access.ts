@@ -1,6 +1,7 @@
 import { type BackupStore, localBackupsVolume, type S3Target } from '../../core/backup.ts';
 import { OperationError } from '../../core/errors.ts';
 import type { HelperMount, HelperSecret } from '../../core/helper.ts';
+import { sealedKeys, sealKey, unsealedKeys } from './sealed-key.ts';
 
 /** What a helper needs to reach a store: parts of a HelperService. What is secret is in `secrets` and nowhere else. */
 export interface StoreAccess {
@@ -18,8 +19,6 @@ export interface RcloneAccess extends StoreAccess {
 /** Where the volume of the target `local` is mounted. */
 const BACKUPS = '/backups';
 const CONFIG = '/run/secrets/swarm-utils-rclone';
-const ACCESS_KEY = '/run/secrets/swarm-utils-access-key';
-const SECRET_KEY = '/run/secrets/swarm-utils-secret-key';
 const CREDENTIALS = '/run/secrets/swarm-utils-credentials';
 const PASSWORD = '/run/secrets/swarm-utils-restic';
 const AUTHORITY = '/run/secrets/swarm-utils-authority';
@@ -100,7 +99,7 @@ export function resticAccess(store: BackupStore, { isReadOnly = false } = {}): S
 
 /**
  * For the program of offen/docker-volume-backup, whose archive is made in /tmp and whose lock is in /var/lock. The
- * folder `BACKUP_ARCHIVE` must be made before it runs.
+ * folder `BACKUP_ARCHIVE` must be made before it runs, and the keys unsealed.
  * @see https://offen.github.io/docker-volume-backup/reference/
  */
 export function offenAccess({ target, prefix }: BackupStore): StoreAccess {
@@ -112,21 +111,23 @@ export function offenAccess({ target, prefix }: BackupStore): StoreAccess {
     const environment = { BACKUP_ARCHIVE: `${localFolder(prefix)}/${incomingFolder}` };
     return { environment, secrets: [], mounts: [...scratch, backupsMount(false)] };
   }
+  const [accessKey, secretKey] = [sealKey(target.accessKey), sealKey(target.secretKey)];
   return {
     environment: {
       AWS_S3_BUCKET_NAME: target.bucket,
       AWS_S3_PATH: prefix,
       AWS_ENDPOINT: target.endpoint,
       AWS_ENDPOINT_PROTO: target.isHttps ? 'https' : 'http',
-      AWS_ACCESS_KEY_ID_FILE: ACCESS_KEY,
-      AWS_SECRET_ACCESS_KEY_FILE: SECRET_KEY,
+      AWS_ACCESS_KEY_ID_FILE: unsealedKeys.access,
+      AWS_SECRET_ACCESS_KEY_FILE: unsealedKeys.secret,
+      SEAL_OF_ACCESS_KEY: accessKey.seal,
+      SEAL_OF_SECRET_KEY: secretKey.seal,
       // It reads the first certificate of a file only; its S3 client reads the others, where Go looks for them.
       ...(hasAuthority(target) && { AWS_ENDPOINT_CA_CERT: AUTHORITY, SSL_CERT_FILE: AUTHORITY }),
     },
     secrets: [
-      // Not trimmed by it, so without a line end.
-      { path: ACCESS_KEY, value: target.accessKey },
-      { path: SECRET_KEY, value: target.secretKey },
+      { path: sealedKeys.access, value: accessKey.sealed },
+      { path: sealedKeys.secret, value: secretKey.sealed },
       ...authoritySecret(target),
     ],
     mounts: scratch,

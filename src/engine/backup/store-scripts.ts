@@ -1,3 +1,5 @@
+import { unsealFunction, unsealKeys } from './sealed-key.ts';
+
 /**
  * What helpers run in their own shells, which are those of small images: POSIX, with busybox' programs. Values come as
  * positional parameters. What is data goes to standard output, what is for people to standard error.
@@ -36,7 +38,7 @@ patient_rclone() { rclone --retries 2 --low-level-retries 3 --contimeout 10s --t
  * Runs offen's program for the archive $1, and measures that while it grows: one processor compresses, another one has time.
  * Once the program ends, the archive is gone. One for a folder is put into its place last, and whole.
  */
-export const writeArchive = `${sumArchive}
+export const writeArchive = `${sumArchive}${unsealFunction}${unsealKeys}
 archive=/tmp/$1
 [ -z "\${BACKUP_ARCHIVE-}" ] || {
   trap 'rm -rf "$BACKUP_ARCHIVE"' EXIT
@@ -146,7 +148,7 @@ restic_code() {
 export const writeSnapshot = `${resticCode}
 volume=$1 host=$2 service=$3 id=$4
 write_snapshot() {
-  restic backup --quiet --json --host "$host" --tag "service=$service" --tag "volume=$volume" --tag "backup=$id" \\
+  restic backup --one-file-system --quiet --json --host "$host" --tag "service=$service" --tag "volume=$volume" --tag "backup=$id" \\
     -- "/backup/$volume" >/tmp/out 2>/tmp/error &
   program=$! tries=0 code=0
   # Its cache is there once the repository is open.
