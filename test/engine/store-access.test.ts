@@ -67,7 +67,6 @@ describe('what a helper needs to reach a store', () => {
       textOf({ environment, ...access }, 'credentials'),
       /^\[default]\naws_access_key_id = `ACCESS/,
     );
-    assert.equal(resticAccess(local).environment.RESTIC_REPOSITORY, '/backups/shop/restic');
     assert.throws(
       () => resticAccess({ ...store(), resticPassword: undefined as unknown as string }),
       (error: OperationError) => error.code === 'backup_target_incomplete',
@@ -121,7 +120,22 @@ describe('what a helper needs to reach a store', () => {
     assert.deepEqual(rcloneAccess(local, { isReadOnly: true }).mounts, [
       { type: 'volume', source: 'swarm-utils-backups', target: '/backups', isReadOnly: true },
     ]);
-    assert.equal(offenAccess(local).environment.BACKUP_ARCHIVE, '/backups/shop/.incoming');
+  });
+
+  test('where backups of others are is no name that a link in a volume could have', () => {
+    const folders = [1, 2].flatMap(() => {
+      const [offen, restic] = [offenAccess(local), resticAccess(local)];
+      const [archives, repository] = [offen.environment.BACKUP_ARCHIVE, restic.environment.RESTIC_REPOSITORY];
+      return [
+        [archives?.replace('/shop/.incoming', ''), offen.mounts.at(-1)],
+        [repository?.replace('/shop/restic', ''), restic.mounts.at(-1)],
+      ] as const;
+    });
+    for (const [folder, mount] of folders) {
+      assert.match(folder ?? '', /^\/backups-[0-9a-f]{32}$/);
+      assert.equal(mount?.target, folder);
+    }
+    assert.equal(new Set(folders.map(([folder]) => folder)).size, 4);
   });
 
   test('a key can not break out of the files of rclone and restic', () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type BackupStore, localBackupsVolume, type S3Target } from '../../core/backup.ts';
 import { OperationError } from '../../core/errors.ts';
 import type { HelperMount, HelperSecret } from '../../core/helper.ts';
@@ -33,8 +34,8 @@ export function rcloneAccess({ target, prefix }: BackupStore, { isReadOnly = fal
     return {
       environment: { RCLONE_CONFIG: '/dev/null' },
       secrets: [],
-      mounts: [backupsMount(isReadOnly)],
-      root: localFolder(prefix),
+      mounts: [backupsMount(BACKUPS, isReadOnly)],
+      root: `${BACKUPS}/${prefix}`,
     };
   }
   const settings = {
@@ -75,10 +76,11 @@ export function resticAccess(store: BackupStore, { isReadOnly = false } = {}): S
   const secrets = [{ path: PASSWORD, value: `${refuseControls(resticPassword)}\n` }];
   const scratch: HelperMount = { type: 'scratch', target: '/tmp' };
   if (target.kind === 'local') {
+    const root = hiddenFolder();
     return {
-      environment: { ...environment, RESTIC_REPOSITORY: `${localFolder(prefix)}/restic` },
+      environment: { ...environment, RESTIC_REPOSITORY: `${root}/${prefix}/restic` },
       secrets,
-      mounts: [scratch, backupsMount(isReadOnly)],
+      mounts: [scratch, backupsMount(root, isReadOnly)],
     };
   }
   const credentials =
@@ -108,8 +110,9 @@ export function offenAccess({ target, prefix }: BackupStore): StoreAccess {
     { type: 'scratch', target: '/var/lock' },
   ];
   if (target.kind === 'local') {
-    const environment = { BACKUP_ARCHIVE: `${localFolder(prefix)}/${incomingFolder}` };
-    return { environment, secrets: [], mounts: [...scratch, backupsMount(false)] };
+    const root = hiddenFolder();
+    const environment = { BACKUP_ARCHIVE: `${root}/${prefix}/${incomingFolder}` };
+    return { environment, secrets: [], mounts: [...scratch, backupsMount(root, false)] };
   }
   const [accessKey, secretKey] = [sealKey(target.accessKey), sealKey(target.secretKey)];
   return {
@@ -137,12 +140,13 @@ export function offenAccess({ target, prefix }: BackupStore): StoreAccess {
 /** Where an archive of the target `local` lies until it is whole, in the service's folder. */
 const incomingFolder = '.incoming';
 
-function backupsMount(isReadOnly: boolean): HelperMount {
-  return { type: 'volume', source: localBackupsVolume, target: BACKUPS, isReadOnly };
+function backupsMount(target: string, isReadOnly: boolean): HelperMount {
+  return { type: 'volume', source: localBackupsVolume, target, isReadOnly };
 }
 
-function localFolder(prefix: string): string {
-  return `${BACKUPS}/${prefix}`;
+/** For programs that read a volume by its paths: no link that somebody puts into it meanwhile leads to a name like this. */
+function hiddenFolder(): string {
+  return `${BACKUPS}-${randomBytes(16).toString('hex')}`;
 }
 
 function urlOf({ isHttps, endpoint }: S3Target): string {
