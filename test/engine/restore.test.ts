@@ -476,6 +476,24 @@ suite('what a store has', () => {
     ]);
   });
 
+  test('of a local store asks no more than ten nodes at the same time, however many there are', async () => {
+    let most = 0;
+    const { world, list, helpers } = openShop(
+      {
+        volumes: () => {
+          most = Math.max(most, helpers.length - world.swarm.callsOf('removeService').length);
+          return { stdout: [] };
+        },
+      },
+      local,
+    );
+    for (let number = 2; number <= 40; number += 1) {
+      world.swarm.addNode({ id: `node-${number}` });
+    }
+    assert.deepEqual(await list(), []);
+    assert.deepEqual([helpers.length, most <= 10], [40, true]);
+  });
+
   test('is asked where the service runs, else elsewhere', async () => {
     const { world, list, helpers } = openShop();
     world.swarm.addNode({ id: 'node-0' });

@@ -4,6 +4,7 @@ import { OperationError } from '../../core/errors.ts';
 import type { HelperService } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
 import { readFiles, readSnapshots } from '../../core/store-listing.ts';
+import { createGate } from '../gate.ts';
 import type { HelperOutcome } from '../run-helper.ts';
 import { runPlacedHelper } from '../run-placed-helper.ts';
 import type { EngineWorld } from '../steps/step-executor.ts';
@@ -20,6 +21,8 @@ export interface KnownNames {
 
 /** More than anybody keeps. What a store has beyond it is not looked at. */
 const MAX_ENTRIES = 50_000;
+/** Who may see the backups of one service makes helpers on every node with that. */
+const NODES_AT_ONCE = 10;
 /** Of rclone: there is no such folder, or no such bucket. @see https://rclone.org/docs/#exit-code */
 const RCLONE_NOT_FOUND = 3;
 /** Of restic, from 0.17 on: there is no repository. @see https://restic.readthedocs.io/en/stable/075_scripting.html */
@@ -54,13 +57,16 @@ export async function listArchives(
     const [node] = nodes;
     return node === undefined ? [] : listOn(world, store, node, looking, known);
   }
+  const gate = createGate(NODES_AT_ONCE);
   const lists = await settle(
-    nodes.map(async node => {
-      // A helper that mounted it would make it.
-      const volumes = await listVolumes(world, looking, node);
-      const found = volumes.has(localBackupsVolume) ? await listOn(world, store, node, looking, known) : [];
-      return found.map(archive => ({ ...archive, nodeId: node.id }));
-    }),
+    nodes.map(node =>
+      gate.pass(async () => {
+        // A helper that mounted it would make it.
+        const volumes = await listVolumes(world, looking, node);
+        const found = volumes.has(localBackupsVolume) ? await listOn(world, store, node, looking, known) : [];
+        return found.map(archive => ({ ...archive, nodeId: node.id }));
+      }),
+    ),
   );
   return lists.flat();
 }
