@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BackupEngine, type BackupStore, backupEngines } from '../../src/core/backup.ts';
 import type { HelperMount, HelperSecret } from '../../src/core/helper.ts';
-import { offenAccess, resticAccess, type StoreAccess } from '../../src/engine/backup/store-access.ts';
+import { resticAccess, type StoreAccess } from '../../src/engine/backup/store-access.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { LabS3 } from '../lab/lab-s3.ts';
 import { layoutLab } from '../lab/layout.ts';
@@ -95,7 +95,7 @@ async function createPairing(lab: Lab, s3: LabS3, engine: BackupEngine, port: nu
   const service = `shop-${engine}`;
   await createService(lab, service, engine);
   const hand = { engine, prefix: `hand-${engine}` };
-  const access = accessOf(storeOf(s3, hand));
+  const access = accessOf(s3, storeOf(s3, hand));
   await writeSecrets(lab, access.secrets, engine);
   const runByHand = (variables: Readonly<Record<string, string>>, command: readonly string[]) =>
     runProgram(lab, engine, { ...access.environment, ...variables }, access.mounts, command);
@@ -118,7 +118,7 @@ async function createPairing(lab: Lab, s3: LabS3, engine: BackupEngine, port: nu
     backups: engine === 'restic' ? 2 : 1,
     async prepare({ prefix }) {
       if (engine === 'restic') {
-        const { environment } = accessOf(storeOf(s3, { engine, prefix }));
+        const { environment } = accessOf(s3, storeOf(s3, { engine, prefix }));
         await runProgram(lab, engine, environment, access.mounts, ['restic', 'init']);
       }
     },
@@ -131,8 +131,27 @@ function storeOf(s3: LabS3, { engine, prefix }: Pick<BackupStore, 'engine' | 'pr
   return { engine, prefix, target, retentionDays: 5, resticPassword };
 }
 
-function accessOf(store: BackupStore): StoreAccess {
-  return store.engine === 'restic' ? resticAccess(store) : offenAccess(store);
+/** What a person would set. */
+function accessOf(s3: LabS3, store: BackupStore): StoreAccess {
+  if (store.engine === 'restic') {
+    return resticAccess(store);
+  }
+  const [accessKey, secretKey] = ['/run/secrets/access-key', '/run/secrets/secret-key'];
+  return {
+    environment: {
+      AWS_S3_BUCKET_NAME: bucket,
+      AWS_S3_PATH: store.prefix,
+      AWS_ENDPOINT: s3.host,
+      AWS_ENDPOINT_PROTO: 'http',
+      AWS_ACCESS_KEY_ID_FILE: accessKey,
+      AWS_SECRET_ACCESS_KEY_FILE: secretKey,
+    },
+    secrets: [
+      { path: accessKey, value: s3.accessKey },
+      { path: secretKey, value: s3.secretKey },
+    ],
+    mounts: [{ type: 'scratch', target: '/tmp' }],
+  };
 }
 
 /** What our helpers have as Docker secrets a container has from a volume. */
