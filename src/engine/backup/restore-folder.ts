@@ -33,8 +33,12 @@ for part in backup "backup/$1"; do
     exit 1
   fi
 done
+# By no path that somebody who writes the volume meanwhile could put a link into: what is elsewhere is not his to have.
+unpacked=$(pwd -P)
+cd backup
+[ "$(pwd -P)" = "$unpacked/backup" ] || { echo 'Somebody writes the volume.' >&2; exit 1; }
+mv "./$1" "$home/new"
 cd "$home"
-mv "unpack/backup/$1" new
 # The names are ours, where a volume was backed up in the middle of a restore.
 rm -rf unpack new/.swarm-utils-restore new/.swarm-utils-restore.gone
 touch -r new stamp
