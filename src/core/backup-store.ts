@@ -33,6 +33,10 @@ export function planStore(serviceName: string, labels: BackupLabels, defaults: S
     const message = `The backup has no place to go, so nothing was done. Missing: ${missing.join('; ')}.`;
     throw new OperationError('backup_target_incomplete', message);
   }
+  const secrets = [s3?.accessKey, s3?.secretKey, engine === 'restic' ? resticPassword : undefined];
+  if (!secrets.every((secret = '') => isWritable(secret))) {
+    throw unwritable();
+  }
   return {
     engine,
     prefix: serviceName,
@@ -40,6 +44,19 @@ export function planStore(serviceName: string, labels: BackupLabels, defaults: S
     retentionDays: labels.s3.retentionDays ?? defaults.retentionDays,
     ...(engine === 'restic' && resticPassword !== undefined && { resticPassword }),
   };
+}
+
+/** Whether a key can stand in the files that the programs of backups read. No key that a server makes can not. */
+export function isWritable(secret: string): boolean {
+  return !/`|%\(|\p{Cc}/u.test(secret);
+}
+
+export function unwritable(): OperationError {
+  return new OperationError(
+    'backup_target_incomplete',
+    'The backup has no place to go, so nothing was done. A key, a password or an address of the store has a backtick, ' +
+      '`%(` or a control character in it.',
+  );
 }
 
 function planS3({ s3 }: BackupLabels, defaults: StoreDefaults, missing: string[]): S3Target {

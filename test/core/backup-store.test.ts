@@ -73,6 +73,20 @@ suite('where the backups of a service go', () => {
     assert.deepEqual(plan(s3Labels, nothing), plan(s3Labels));
   });
 
+  test('is refused with keys that would be more than keys in the files of programs, before anything runs', () => {
+    for (const key of ['key`', 'key\nendpoint = evil.test', 'key\u0000', '%(evil)s']) {
+      for (const label of ['access-key', 'secret-key']) {
+        const odd = { ...s3Labels, [`volume-list-upload.s3.${label}`]: key };
+        assert.throws(() => plan(odd), { code: 'backup_target_incomplete' }, key);
+      }
+      const defaults = { ...backupDefaults.store, resticPassword: key };
+      assert.throws(() => plan({ engine: 'restic', target: 'local' }, defaults), {
+        code: 'backup_target_incomplete',
+      });
+      assert.ok(plan({ target: 'local' }, defaults));
+    }
+  });
+
   test('has the authority of the server, where there is one', () => {
     const { target } = plan(
       {},

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type BackupStore, localBackupsVolume, type S3Target } from '../../core/backup.ts';
+import { isWritable, unwritable } from '../../core/backup-store.ts';
 import { OperationError } from '../../core/errors.ts';
 import type { HelperMount, HelperSecret } from '../../core/helper.ts';
 import { sealedKeys, sealKey, unsealedKeys } from './sealed-key.ts';
@@ -73,7 +74,7 @@ export function resticAccess(store: BackupStore, { isReadOnly = false } = {}): S
   }
   const environment = { RESTIC_PASSWORD_FILE: PASSWORD, RESTIC_CACHE_DIR: '/tmp/cache' };
   // restic takes the line end off.
-  const secrets = [{ path: PASSWORD, value: `${refuseControls(resticPassword)}\n` }];
+  const secrets = [{ path: PASSWORD, value: `${refuseUnwritable(resticPassword)}\n` }];
   const scratch: HelperMount = { type: 'scratch', target: '/tmp' };
   if (target.kind === 'local') {
     const root = hiddenFolder();
@@ -169,23 +170,12 @@ function authoritySecret(target: S3Target): readonly HelperSecret[] {
  * rclone alone fills `%(name)s` in.
  */
 function quote(value: string): string {
-  if (/`|%\(/.test(value)) {
-    throw unwritable();
-  }
-  return `\`${refuseControls(value)}\``;
+  return `\`${refuseUnwritable(value)}\``;
 }
 
-function refuseControls(value: string): string {
-  if (/\p{Cc}/u.test(value)) {
+function refuseUnwritable(value: string): string {
+  if (!isWritable(value)) {
     throw unwritable();
   }
   return value;
-}
-
-function unwritable(): OperationError {
-  return new OperationError(
-    'backup_target_incomplete',
-    'The backup has no place to go, so nothing was done. A key, a password or an address of the store has a backtick, ' +
-      '`%(` or a control character in it.',
-  );
 }
