@@ -88,8 +88,10 @@ async function runLab(files: readonly string[]): Promise<SuiteResult> {
   const onProgress = (message: string) =>
     console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${message}`);
   const isOfLab = (file: string) => matchesGlob(file, 'test/lab/**');
-  // The lab's own tests have instances of their own, and only one of them can.
-  const groups = [...files.filter(file => !isOfLab(file)).map(file => [file]), files.filter(isOfLab)];
+  // The lab's own tests have instances of their own, the same for all of them: one after the other, so they come first.
+  const groups = [files.filter(isOfLab), ...files.filter(file => !isOfLab(file)).map(file => [file])].filter(
+    group => group.length > 0,
+  );
   const instances = (process.env.SWARM_UTILS_LAB_INSTANCE ?? defaultInstances)
     .split(',')
     .slice(0, groups.length);
@@ -102,24 +104,18 @@ async function runLab(files: readonly string[]): Promise<SuiteResult> {
       return nothing;
     }
     const lanes = instances.map(instance => ({ SWARM_UTILS_LAB_INSTANCE: instance }));
-    return await runInLanes(
-      groups.filter(group => group.length > 0),
-      lanes,
-      signal,
-    );
+    return await runInLanes(groups, lanes, signal);
   } finally {
     await Promise.all(instances.map(instance => stopLab(Number(instance), onProgress)));
   }
 }
 
 function filesOf(name: SuiteName): readonly string[] {
-  const inOrder = (pattern: string) => globSync(pattern, { cwd: root }).sort();
   const needsLab = (file: string) =>
     matchesGlob(file, 'test/{e2e,lab}/**') && !file.endsWith('.unit.test.ts');
-  // The lab's own tests come last: they break and mend what the others use.
-  return name === 'lab'
-    ? [...inOrder('test/e2e/**/*.test.ts'), ...inOrder('test/lab/**/*.test.ts')].filter(needsLab)
-    : inOrder('test/**/*.test.ts').filter(file => !needsLab(file));
+  return globSync('test/**/*.test.ts', { cwd: root })
+    .sort()
+    .filter(file => needsLab(file) === (name === 'lab'));
 }
 
 function matches(file: string, filters: readonly string[]): boolean {
