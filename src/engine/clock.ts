@@ -13,7 +13,7 @@ export const systemClock: Clock = {
 };
 
 const FIRST_INTERVAL_MS = 25;
-const LONGEST_INTERVAL_MS = 200;
+const LONGEST_INTERVAL_MS = 100;
 
 /**
  * Looks again and again, at first often: the swarm has no events for tasks.

@@ -6,7 +6,7 @@ import { SwarmError } from '../../src/engine/swarm.ts';
 import { createFakeClock } from './fake-clock.ts';
 
 suite('poll', () => {
-  test('looks at once, often at first, and at least every 200 ms', async () => {
+  test('looks at once, often at first, and at least every 100 ms', async () => {
     const clock = createFakeClock();
     const looks: number[] = [];
     await poll(clock, after(clock, 1500), async () => {
@@ -16,7 +16,7 @@ suite('poll', () => {
     const gaps = looks.slice(1).map((at, index) => at - (looks[index] ?? 0));
     assert.equal(looks[0], 0);
     assert.equal(gaps[0], 25);
-    assert.ok(gaps.every(gap => gap <= 200));
+    assert.ok(gaps.every(gap => gap <= 100));
     assert.ok(gaps.slice(0, -1).every((gap, index) => gap >= (gaps[index - 1] ?? 0)));
     assert.equal(looks.at(-1), 1500);
   });
