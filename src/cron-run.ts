@@ -1,5 +1,5 @@
 import { authorize, type Finding } from './core/authorize.ts';
-import { RequestError } from './core/errors.ts';
+import { internalMessage, RequestError } from './core/errors.ts';
 import { defined } from './core/label-reader.ts';
 import type { ActionRequest, Operation } from './core/operation.ts';
 import {
@@ -48,7 +48,6 @@ interface Ask {
 }
 
 const MAX_FINDINGS = 5;
-const internalMessage = 'swarm-utils itself failed; its log says how.';
 
 /**
  * Runs entries as the caller `schedule`. Labels decide, as for every caller. What the labels of a service forbid is told,

@@ -58,6 +58,9 @@ export type OperationErrorCode =
   | 'interrupted'
   | 'internal';
 
+/** What a caller is told of a fault that nobody expected. */
+export const internalMessage = 'swarm-utils itself failed; its log says how.';
+
 /** A request that can't become an operation. Its message is fit for the caller; what only the log may know is the cause. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';

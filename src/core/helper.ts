@@ -50,6 +50,14 @@ export interface HelperReport {
   readonly tasks: readonly TaskReport[];
 }
 
+/** The report of helpers that worked for one step. */
+export function mergeHelperReports(reports: readonly HelperReport[]): HelperReport {
+  return {
+    name: reports.map(({ name }) => name).join(', '),
+    tasks: reports.flatMap(({ tasks }) => tasks),
+  };
+}
+
 /** One task of a helper or of a target service, with what it printed last. */
 export interface TaskReport {
   readonly id: string;

@@ -2,7 +2,7 @@ import type { TaskReport } from '../core/helper.ts';
 import { after, type Clock, poll } from './clock.ts';
 import { insist } from './insist.ts';
 import type { Service, Swarm, Task } from './swarm.ts';
-import { byNewest, isPending, reportTasks } from './task-report.ts';
+import { byNewest, isPending, isRunning, reportTasks } from './task-report.ts';
 
 export interface RunOutcome {
   readonly isRunning: boolean;
@@ -62,8 +62,4 @@ export async function awaitTasksRun(
       service.logDriver,
     ),
   };
-}
-
-function isRunning({ state, desiredState }: Task): boolean {
-  return state === 'running' && desiredState === 'running';
 }

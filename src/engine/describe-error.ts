@@ -1,4 +1,4 @@
-import { OperationError, type OperationErrorCode } from '../core/errors.ts';
+import { internalMessage, OperationError, type OperationErrorCode } from '../core/errors.ts';
 import { SwarmError, type SwarmErrorCode } from './swarm.ts';
 
 /** A thrown error as a caller may see it. */
@@ -44,5 +44,5 @@ export function describeError(error: unknown): ErrorDescription {
       ? { code, message: `${advice}.`, isForLog: true }
       : { code, message: `${advice}: ${error.message}`, isForLog: false };
   }
-  return { code: 'internal', message: 'swarm-utils itself failed; its log says how.', isForLog: true };
+  return { code: 'internal', message: internalMessage, isForLog: true };
 }

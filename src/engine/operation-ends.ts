@@ -1,10 +1,11 @@
+import { internalMessage } from '../core/errors.ts';
 import type { OperationEnd } from './run-operation.ts';
 
 /* Ends of operations that something else than their steps decides. */
 
 export const internalFailure: OperationEnd = {
   status: 'failed',
-  error: { code: 'internal', message: 'swarm-utils itself failed; its log says how.' },
+  error: { code: 'internal', message: internalMessage },
 };
 
 export const notBegun: OperationEnd = {

@@ -12,6 +12,7 @@ import { withSecretsOf } from './label-secrets.ts';
 import { undoBefore } from './mend.ts';
 import { executeStep } from './steps/index.ts';
 import type { EngineWorld, StepContext, StepOutcome } from './steps/step-executor.ts';
+import { isRunning } from './task-report.ts';
 
 /** What of an operation is known once it has run. */
 export type OperationEnd = { readonly status: Verdict } & Pick<Operation, 'image' | 'error'>;
@@ -91,9 +92,7 @@ async function prepare(world: EngineWorld, content: LabelTokenContent) {
 async function readTimeBudget(shared: WithoutProgress<StepContext>, steps: readonly Step[]): Promise<number> {
   const { swarm, settings } = shared.world;
   const tasks = 'service' in shared && needsCounts(steps) ? await swarm.listTasks(shared.service.id) : [];
-  const running = tasks.filter(
-    ({ state, desiredState }) => state === 'running' && desiredState === 'running',
-  );
+  const running = tasks.filter(isRunning);
   const nodes = new Set((running.length > 0 ? running : tasks).map(({ nodeId }) => nodeId));
   return timeBudgetMs(steps, { tasks: running.length, nodes: nodes.size }, settings.timeouts);
 }

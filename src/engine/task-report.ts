@@ -12,6 +12,11 @@ export function isPending(state: TaskState): boolean {
   return taskStates.indexOf(state) < taskStates.indexOf('running');
 }
 
+/** Whether a task runs and is to go on running. */
+export function isRunning({ state, desiredState }: Pick<Task, 'state' | 'desiredState'>): boolean {
+  return state === 'running' && desiredState === 'running';
+}
+
 /** The newest comes first. Times of the Engine differ in their number of digits, so they can't be compared as text. */
 export function byNewest(timeOf: (task: Task) => string): (a: Task, b: Task) => number {
   return (a, b) => Date.parse(timeOf(b)) - Date.parse(timeOf(a));

@@ -1,5 +1,10 @@
 import type { Node } from './swarm.ts';
 
+/** Whether the swarm gives a node tasks, and so helpers. */
+export function takesTasks(node: Node): boolean {
+  return whyNoTasks(node) === undefined;
+}
+
 /**
  * Why the swarm gives a node no tasks, so no helpers either.
  * @returns a sentence for people; undefined where it does

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import type {
   BackupRequest,
+  Caller,
   CleanNodeRequest,
   CleanServiceRequest,
   RestoreRequest,
   UpdateRequest,
 } from '../core/operation.ts';
+import type { Access } from './access.ts';
 import { type ActionRoute, commonFields } from './action-route.ts';
 import {
   backupField,
@@ -50,18 +52,22 @@ export const restoreFields = {
 const restoreBody = z.strictObject(restoreFields);
 type RestoreBody = z.output<typeof restoreBody>;
 
+function findService(access: Access, caller: Caller, { serviceName }: { readonly serviceName: string }) {
+  return access.findTarget(caller, serviceName);
+}
+
 /** `POST /api/update/service` */
 export const updateService: ActionRoute<UpdateBody> = {
   body: updateBody,
   requestOf: updateRequestOf,
-  findTarget: (access, caller, { serviceName }) => access.findTarget(caller, serviceName),
+  findTarget: findService,
 };
 
 /** `POST /api/clean/service` */
 export const cleanService: ActionRoute<z.output<typeof cleanServiceBody>> = {
   body: cleanServiceBody,
   requestOf: () => cleanServiceRequest,
-  findTarget: (access, caller, { serviceName }) => access.findTarget(caller, serviceName),
+  findTarget: findService,
 };
 
 /** `POST /api/clean/node` */
@@ -75,7 +81,7 @@ export const cleanNode: ActionRoute<CleanNodeBody> = {
 export const backupService: ActionRoute<z.output<typeof backupBody>> = {
   body: backupBody,
   requestOf: () => backupRequest,
-  findTarget: (access, caller, { serviceName }) => access.findTarget(caller, serviceName),
+  findTarget: findService,
 };
 
 /** `POST /api/restore/service`, with `drill` in the body or in the query */
@@ -83,7 +89,7 @@ export const restoreService: ActionRoute<RestoreBody> = {
   body: restoreBody,
   queryFields: ['drill'],
   requestOf: restoreRequestOf,
-  findTarget: (access, caller, { serviceName }) => access.findTarget(caller, serviceName),
+  findTarget: findService,
 };
 
 /** What the fields of a body ask for. */

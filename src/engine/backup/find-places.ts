@@ -1,8 +1,11 @@
 import type { VolumePlace } from '../../core/backup.ts';
 import { OperationError } from '../../core/errors.ts';
 import { insist } from '../insist.ts';
+import { settleAll } from '../settle-all.ts';
 import type { EngineWorld } from '../steps/step-executor.ts';
 import type { Node, Service, Task } from '../swarm.ts';
+import { isRunning } from '../task-report.ts';
+import { takesTasks } from '../why-no-tasks.ts';
 import { type Looking, listVolumes } from './list-volumes.ts';
 
 /** Where volumes of a service are, or will be. */
@@ -12,11 +15,6 @@ export interface DataPlaces {
   readonly nodes: readonly Node[];
   /** Every node of the swarm. */
   readonly allNodes: readonly Node[];
-}
-
-/** Whether helpers can run there. */
-export function takesHelpers({ state, availability }: Node): boolean {
-  return state === 'ready' && availability === 'active';
 }
 
 /**
@@ -41,7 +39,7 @@ export async function findPlaces(
       ? await findData(world, service, volumes, looking, allNodes)
       : placesOn([findByName(allNodes, nodeName)], volumes);
   const nodes = allNodes.filter(({ id }) => places.some(({ nodeId }) => nodeId === id));
-  const away = nodes.find(node => !takesHelpers(node));
+  const away = nodes.find(node => !takesTasks(node));
   if (away !== undefined) {
     const held = places.find(({ nodeId }) => nodeId === away.id)?.volume;
     const why = away.state === 'ready' ? `its availability is ${away.availability}` : `it is ${away.state}`;
@@ -65,7 +63,7 @@ async function findData(
   const places = [...placesOn(homes, volumes.filter(isKnown))];
   const unknown = volumes.filter(volume => !isKnown(volume));
   if (unknown.length > 0) {
-    places.push(...(await findHolders(world, unknown, looking, nodes.filter(takesHelpers))));
+    places.push(...(await findHolders(world, unknown, looking, nodes.filter(takesTasks))));
   }
   const missing = volumes.find(volume => !places.some(place => place.volume === volume));
   if (missing !== undefined) {
@@ -90,14 +88,12 @@ async function findHolders(
       volumes.filter(volume => held.has(volume)),
     );
   });
-  // All are waited for, also when one fails: no helper may be at work once the lock is free.
-  await Promise.allSettled(looks);
-  return (await Promise.all(looks)).flat();
+  return (await settleAll(looks)).flat();
 }
 
 /** Of the tasks that run; else of the newest of each slot or node, running or not. */
 function nodesOfTasks(tasks: readonly Task[]): ReadonlySet<string> {
-  const running = tasks.filter(task => task.state === 'running' && task.desiredState === 'running');
+  const running = tasks.filter(isRunning);
   const remembered = new Map<string, Task>();
   for (const task of tasks) {
     const slot = `${task.slot ?? task.nodeId}`;

@@ -4,6 +4,7 @@ import type { HelperReport } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
 import { insist } from '../insist.ts';
 import { runPlacedHelper } from '../run-placed-helper.ts';
+import { settleAll } from '../settle-all.ts';
 import type { EngineWorld } from '../steps/step-executor.ts';
 import { finishScript, volumesFolder } from './finish-script.ts';
 import { codeOf, describeEnd } from './helper-output.ts';
@@ -49,7 +50,7 @@ export async function finishVolumes(
   const nodes = groupByNode(places.filter(({ nodeId }) => known.some(({ id }) => id === nodeId)));
   const reports: HelperReport[] = [];
   const onAll = async (...actions: readonly Action[]): Promise<readonly State[]> => {
-    const results = await settle(nodes.map(volumes => act(world, volumes, actions, timeoutMs)));
+    const results = await settleAll(nodes.map(volumes => act(world, volumes, actions, timeoutMs)));
     reports.push(...results.map(({ report }) => report));
     return results.flatMap(({ found }) => found);
   };
@@ -114,10 +115,4 @@ function groupByNode(places: readonly VolumePlace[]): readonly (readonly VolumeP
     groups.set(place.nodeId, group.set(place.volume, place));
   }
   return [...groups.values()].map(group => [...group.values()]);
-}
-
-/** Waits for all, also when one fails: no helper may be at work once the lock is free. */
-async function settle<T>(work: readonly Promise<T>[]): Promise<readonly T[]> {
-  await Promise.allSettled(work);
-  return Promise.all(work);
 }

@@ -7,6 +7,7 @@ import { readFiles, readSnapshots } from '../../core/store-listing.ts';
 import { createGate } from '../gate.ts';
 import type { HelperOutcome } from '../run-helper.ts';
 import { runPlacedHelper } from '../run-placed-helper.ts';
+import { settleAll } from '../settle-all.ts';
 import type { EngineWorld } from '../steps/step-executor.ts';
 import type { Node } from '../swarm.ts';
 import { linesOf } from './helper-output.ts';
@@ -58,7 +59,7 @@ export async function listArchives(
     return node === undefined ? [] : listOn(world, store, node, looking, known);
   }
   const gate = createGate(NODES_AT_ONCE);
-  const lists = await settle(
+  const lists = await settleAll(
     nodes.map(node =>
       gate.pass(async () => {
         // A helper that mounted it would make it.
@@ -166,10 +167,4 @@ function hasNoRepository(outcome: HelperOutcome): boolean {
 
 function exitCodeOf({ report }: HelperOutcome): number | undefined {
   return report.tasks.at(-1)?.exitCode;
-}
-
-/** Waits for all, also when one fails: no helper may be at work once the lock is free. */
-async function settle<T>(work: readonly Promise<T>[]): Promise<readonly T[]> {
-  await Promise.allSettled(work);
-  return Promise.all(work);
 }

@@ -6,7 +6,7 @@ import type { ServiceTarget } from '../../core/target.ts';
 import { insist } from '../insist.ts';
 import type { EngineWorld } from '../steps/step-executor.ts';
 import type { Node } from '../swarm.ts';
-import { takesHelpers } from './find-places.ts';
+import { takesTasks } from '../why-no-tasks.ts';
 import { listArchives } from './list-archives.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -31,7 +31,7 @@ export async function listBackups(
   // Where the service runs, the store can be reached if it can be at all, and its keys have been before. Else a manager sees
   // them, which has all secrets of the swarm, rather than a worker that they are none of the business of.
   const rankOf = ({ id: nodeId, role }: Node) => (isHome(nodeId) ? 2 : role === 'manager' ? 1 : 0);
-  const ready = nodes.filter(takesHelpers).sort((a, b) => rankOf(b) - rankOf(a));
+  const ready = nodes.filter(takesTasks).sort((a, b) => rankOf(b) - rankOf(a));
   if (ready.length === 0) {
     throw new OperationError('node_unavailable', 'No node takes helpers, so nobody could look.');
   }

@@ -1,8 +1,9 @@
 import type { BackupStore, VolumeReport } from '../../core/backup.ts';
-import type { HelperMount, HelperReport } from '../../core/helper.ts';
+import { type HelperMount, type HelperReport, mergeHelperReports } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
 import type { Step } from '../../core/step.ts';
 import { runPlacedHelper } from '../run-placed-helper.ts';
+import { settleAll } from '../settle-all.ts';
 import type { RestoreChoice, ServiceContext, StepOutcome } from '../steps/step-executor.ts';
 import { codeOf, describeEnd } from './helper-output.ts';
 import { parseUnpacked, unpacking } from './unpack.ts';
@@ -33,13 +34,8 @@ export async function runUnpacking(
       choice => unpackOne(context, step, store, choice, mountOf(choice)),
     ),
   );
-  // All are waited for, also when one fails: no helper may be at work once the lock is free.
-  await Promise.allSettled(work);
-  const results = (await Promise.all(work)).flat();
-  const helper = {
-    name: results.map(({ report }) => report.name).join(', '),
-    tasks: results.flatMap(({ report }) => report.tasks),
-  };
+  const results = (await settleAll(work)).flat();
+  const helper = mergeHelperReports(results.map(({ report }) => report));
   const volumes = results.flatMap(({ volume }) => (volume === undefined ? [] : [volume]));
   const error = results.find(result => result.error !== undefined)?.error;
   if (error !== undefined) {

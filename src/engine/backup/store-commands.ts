@@ -1,5 +1,5 @@
 import type { OperationErrorCode } from '../../core/errors.ts';
-import type { HelperMount, HelperReport } from '../../core/helper.ts';
+import { type HelperMount, type HelperReport, mergeHelperReports } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
 import type { Step } from '../../core/step.ts';
 import type { HelperOutcome } from '../run-helper.ts';
@@ -82,11 +82,7 @@ export async function withStoreCommands(
     return outcome.output.stdout;
   };
   const outcome = await work(run).catch(error => describeFailure(error, code));
-  const helper = {
-    name: reports.map(({ name }) => name).join(', '),
-    tasks: reports.flatMap(({ tasks }) => tasks),
-  };
-  return reports.length === 0 ? outcome : { ...outcome, helper };
+  return reports.length === 0 ? outcome : { ...outcome, helper: mergeHelperReports(reports) };
 }
 
 function failureOf(

@@ -1,4 +1,5 @@
 import { insist } from '../insist.ts';
+import { isRunning } from '../task-report.ts';
 import type { ServiceContext } from './step-executor.ts';
 
 /**
@@ -18,11 +19,9 @@ export async function describeMove({ world, service, located, chosen }: ServiceC
   const homes = new Map(places.map(({ nodeId, nodeName }) => [nodeId, nodeName]));
   const tasks = await insist(clock, () => swarm.listTasks(service.id));
   const moved = new Set(
-    tasks.flatMap(({ state, desiredState, nodeId }) =>
-      state === 'running' && desiredState === 'running' && nodeId !== undefined && !homes.has(nodeId)
-        ? [nodeId]
-        : [],
-    ),
+    tasks
+      .filter(isRunning)
+      .flatMap(({ nodeId }) => (nodeId !== undefined && !homes.has(nodeId) ? [nodeId] : [])),
   );
   if (moved.size === 0) {
     return '';

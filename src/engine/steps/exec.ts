@@ -1,10 +1,13 @@
 import type { OperationErrorCode } from '../../core/errors.ts';
+import { mergeHelperReports } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
 import type { ServiceWork, Step } from '../../core/step.ts';
 import { after, poll } from '../clock.ts';
 import { insist } from '../insist.ts';
 import type { HelperOutcome } from '../run-helper.ts';
+import { settleAll } from '../settle-all.ts';
 import type { Task } from '../swarm.ts';
+import { isRunning } from '../task-report.ts';
 import { runDockerCommand } from './docker-command.ts';
 import type { ServiceContext, StepExecutor, StepOutcome } from './step-executor.ts';
 
@@ -24,13 +27,11 @@ interface ExecOutcome extends HelperOutcome {
 export const exec: StepExecutor<ServiceWork & { kind: 'exec' }> = async (context, step) => {
   const { world, service } = context;
   const tasks = await world.swarm.listTasks(service.id);
-  const running = tasks.filter(task => task.state === 'running' && task.desiredState === 'running');
+  const running = tasks.filter(isRunning);
   context.onProgress(`${running.length} tasks run it.`);
-  // All are waited for, also when one can't even begin: none may be at work once the lock is free.
-  const settled = step.work.isSequential
-    ? await settleInTurn(running, task => execIn(context, step, task))
-    : await Promise.allSettled(running.map(task => execIn(context, step, task)));
-  return summarize(step.name, settled.map(outcomeOf));
+  const run = (task: Task) => execIn(context, step, task);
+  const work = step.work.isSequential ? inTurn(running, run) : running.map(run);
+  return summarize(step.name, await settleAll(work));
 };
 
 async function execIn(context: ServiceContext, step: ExecStep, task: Task): Promise<ExecOutcome> {
@@ -63,34 +64,23 @@ function saysThatItEnded({ report }: HelperOutcome): boolean {
 async function hasEnded({ world: { swarm, clock } }: ServiceContext, { id }: Task): Promise<boolean> {
   const ended = await poll(clock, after(clock, ENDED_TIMEOUT_MS), async () => {
     const task = await insist(clock, () => swarm.getTask(id));
-    return task?.state === 'running' && task.desiredState === 'running' ? undefined : true;
+    return task !== undefined && isRunning(task) ? undefined : true;
   });
   return ended ?? false;
 }
 
-async function settleInTurn<T, R>(
-  items: readonly T[],
-  work: (item: T) => Promise<R>,
-): Promise<readonly PromiseSettledResult<R>[]> {
-  const settled: PromiseSettledResult<R>[] = [];
-  for (const item of items) {
-    settled.push(...(await Promise.allSettled([work(item)])));
-  }
-  return settled;
-}
-
-function outcomeOf<T>(settled: PromiseSettledResult<T>): T {
-  if (settled.status === 'rejected') {
-    throw settled.reason;
-  }
-  return settled.value;
+/** Each begins when the one before has ended, well or not. */
+function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): readonly Promise<R>[] {
+  let before: Promise<unknown> = Promise.resolve();
+  return items.map(item => {
+    const own = before.then(() => work(item));
+    before = own.catch(() => undefined);
+    return own;
+  });
 }
 
 function summarize(name: string, outcomes: readonly ExecOutcome[]): StepOutcome {
-  const helper = {
-    name: outcomes.map(({ report }) => report.name).join(', '),
-    tasks: outcomes.flatMap(({ report }) => report.tasks),
-  };
+  const helper = mergeHelperReports(outcomes.map(({ report }) => report));
   const vanished = outcomes.filter(({ hasVanished }) => hasVanished);
   const failures = outcomes.filter(({ status, hasVanished }) => status !== 'succeeded' && !hasVanished);
   const note = describeVanished(vanished);

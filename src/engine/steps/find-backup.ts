@@ -2,10 +2,11 @@ import type { StoredArchive, VolumePlace } from '../../core/backup.ts';
 import { chooseBackup } from '../../core/backup-listing.ts';
 import { OperationError } from '../../core/errors.ts';
 import type { ServiceWork } from '../../core/step.ts';
-import { findPlaces, takesHelpers } from '../backup/find-places.ts';
+import { findPlaces } from '../backup/find-places.ts';
 import { listArchives } from '../backup/list-archives.ts';
 import { listVolumes } from '../backup/list-volumes.ts';
 import type { Node } from '../swarm.ts';
+import { takesTasks } from '../why-no-tasks.ts';
 import type { RestoreChoice, ServiceContext, StepExecutor } from './step-executor.ts';
 
 type Find = ServiceWork & { kind: 'find-backup' };
@@ -39,7 +40,7 @@ export const findBackup: StepExecutor<Find> = async (context, step) => {
   let choice = choose(archives);
   if (!choice.isFound && store.target.kind === 'local') {
     // What lies on other nodes can't be restored here, but is worth to be told of.
-    const others = allNodes.filter(node => takesHelpers(node) && !nodes.includes(node));
+    const others = allNodes.filter(node => takesTasks(node) && !nodes.includes(node));
     choice = choose([...archives, ...(await list(others))]);
   }
   if (!choice.isFound) {

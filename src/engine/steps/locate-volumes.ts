@@ -1,10 +1,13 @@
 import { backupIdOf, canBeInArchiveName } from '../../core/archive-name.ts';
 import type { VolumePlace } from '../../core/backup.ts';
 import { OperationError } from '../../core/errors.ts';
-import type { HelperReport } from '../../core/helper.ts';
+import { type HelperReport, mergeHelperReports } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
 import type { ServiceWork, Step } from '../../core/step.ts';
+import { settleAll } from '../settle-all.ts';
 import type { Node } from '../swarm.ts';
+import { isRunning } from '../task-report.ts';
+import { takesTasks } from '../why-no-tasks.ts';
 import { runDockerCommand } from './docker-command.ts';
 import type { ServiceContext, StepExecutor, StepOutcome } from './step-executor.ts';
 
@@ -39,12 +42,11 @@ export const locateVolumes: StepExecutor<ServiceWork & { kind: 'locate-volumes' 
   }
   // Under the lock of the service no two backups are of the same second: each starts several helpers.
   const backup = backupIdOf(world.clock.now());
-  const { nodes, isRunning } = await findNodes(context);
+  const { nodes, hasTasks } = await findNodes(context);
   context.onProgress(
     `Looking for ${volumes.length} volumes on ${nodes.map(({ hostname }) => hostname).join(', ')}.`,
   );
-  const settled = await Promise.allSettled(nodes.map(node => findOn(context, step, node)));
-  const found = settled.map(unwrap);
+  const found = await settleAll(nodes.map(node => findOn(context, step, node)));
   const failed = found.find(item => 'outcome' in item);
   if (failed !== undefined) {
     return failed.outcome;
@@ -52,16 +54,13 @@ export const locateVolumes: StepExecutor<ServiceWork & { kind: 'locate-volumes' 
   const holdings = found.flatMap(item => ('outcome' in item ? [] : [item]));
   const places = volumes.flatMap(volume => {
     const holders = holdings.filter(holding => holding.volumes.includes(volume));
-    checkVolume(volume, nodes, holders, isRunning && service.volumes.includes(volume));
+    checkVolume(volume, nodes, holders, hasTasks && service.volumes.includes(volume));
     return holders.map(({ node }) => ({ nodeId: node.id, nodeName: node.hostname, volume }));
   });
   checkNames(places);
   context.located = { backup, places };
   const list = places.map(({ volume, nodeName }) => `${volume} on ${nodeName}`).join(', ');
-  const helper = {
-    name: holdings.map(({ report }) => report.name).join(', '),
-    tasks: holdings.flatMap(({ report }) => report.tasks),
-  };
+  const helper = mergeHelperReports(holdings.map(({ report }) => report));
   return {
     status: 'succeeded',
     message: `Backup ${backup}: ${list}.`,
@@ -73,29 +72,25 @@ export const locateVolumes: StepExecutor<ServiceWork & { kind: 'locate-volumes' 
 /** Each node once, however many tasks it has. */
 async function findNodes({ world, service }: ServiceContext) {
   const [all, tasks] = [await world.swarm.listNodes(), await world.swarm.listTasks(service.id)];
-  const running = tasks.filter(task => task.state === 'running' && task.desiredState === 'running');
+  const running = tasks.filter(isRunning);
   const ids = new Set(running.map(({ nodeId }) => nodeId));
   if (ids.size === 0) {
-    const nodes = all.filter(isUsable);
+    const nodes = all.filter(takesTasks);
     if (nodes.length === 0) {
       throw new OperationError(
         'node_unavailable',
         'No node of the swarm can run a helper: none is ready and active.',
       );
     }
-    return { nodes, isRunning: false };
+    return { nodes, hasTasks: false };
   }
   const nodes = all.filter(({ id }) => ids.has(id));
   for (const node of nodes) {
-    if (!isUsable(node)) {
+    if (!takesTasks(node)) {
       throw new OperationError('node_unavailable', `${describeNode(node)}. Nothing was touched.`);
     }
   }
-  return { nodes, isRunning: true };
-}
-
-function isUsable({ state, availability }: Node): boolean {
-  return state === 'ready' && availability === 'active';
+  return { nodes, hasTasks: true };
 }
 
 function describeNode({ hostname, state, availability }: Node): string {
@@ -176,11 +171,4 @@ function checkNames(places: readonly VolumePlace[]): void {
     }
     ids.set(nodeName, nodeId);
   }
-}
-
-function unwrap<T>(settled: PromiseSettledResult<T>): T {
-  if (settled.status === 'rejected') {
-    throw settled.reason;
-  }
-  return settled.value;
 }

@@ -3,6 +3,7 @@ import type { VolumePlace } from '../../core/backup.ts';
 import type { ServiceWork } from '../../core/step.ts';
 import { backupPrograms } from '../backup/programs.ts';
 import { withStoreCommands } from '../backup/store-commands.ts';
+import { settleAll } from '../settle-all.ts';
 import type { ServiceContext, StepExecutor } from './step-executor.ts';
 
 /**
@@ -35,11 +36,7 @@ export const upload: StepExecutor<ServiceWork & { kind: 'upload' }> = (context, 
       }
     };
     const turns = program.isParallel ? [...Map.groupBy(places, ({ nodeId }) => nodeId).values()] : [places];
-    const settled = await Promise.allSettled(turns.map(writeAll));
-    const failed = settled.find(({ status }) => status === 'rejected');
-    if (failed?.status === 'rejected') {
-      throw failed.reason;
-    }
+    await settleAll(turns.map(writeAll));
     const archives = places.flatMap(place => written.get(place) ?? []);
     context.uploaded = archives;
     return {
