@@ -18,6 +18,8 @@ export interface Benchmark {
   /** One line. */
   readonly summary: string;
   readonly defaults: Partial<Counts>;
+  /** Whether it can measure another revision of this repository too. */
+  readonly canCompare?: boolean;
   /** Measures and prints. Answers whether every target was reached; true where there is none. */
   run(bench: Bench, counts: Counts): Promise<boolean>;
 }
@@ -26,20 +28,18 @@ export interface Benchmark {
 export interface Bench {
   /** Of the lab. */
   readonly instance: number;
+  /** The revision of this repository to measure beside the working tree. */
+  readonly against?: string;
   readonly folder: string;
   /** Ends what was started. Refuses new entries once it is at it, so that nothing starts after the end. */
   readonly resources: AsyncDisposableStack;
   tell(message: string): void;
 }
 
-export async function openBench(
-  instance: number,
-  resources: AsyncDisposableStack,
-  tell: (message: string) => void,
-): Promise<Bench> {
+export async function openBench(options: Omit<Bench, 'folder'>): Promise<Bench> {
   const folder = await mkdtemp(join(tmpdir(), 'swarm-utils-bench-'));
-  resources.defer(() => rm(folder, { recursive: true, force: true }));
-  return { instance, folder, resources, tell };
+  options.resources.defer(() => rm(folder, { recursive: true, force: true }));
+  return { ...options, folder };
 }
 
 /** A lab of its own, fresh: a lab of that instance that runs already makes way. */

@@ -1,4 +1,4 @@
-import { cp } from 'node:fs/promises';
+import { cp, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runChecked } from '../lab/run-command.ts';
 import type { Bench } from './bench.ts';
@@ -20,6 +20,20 @@ export async function buildBundle({ folder, tell }: Bench): Promise<Bundle> {
   const copy = join(folder, 'dist');
   await cp(join(root, 'dist'), copy, { recursive: true });
   return { folder: copy, mainFile: join(copy, 'main.js') };
+}
+
+/** Builds the bundle of another revision of this repository, with the npm packages that are installed here. */
+export async function buildBundleOf(revision: string, { folder, tell }: Bench): Promise<Bundle> {
+  tell(`building the bundle of ${revision}`);
+  const tree = join(folder, 'other-revision');
+  await mkdir(tree);
+  const archive = join(folder, 'other-revision.tar');
+  await runChecked('git', ['archive', '--output', archive, revision], { cwd: root });
+  await runChecked('tar', ['--extract', '--file', archive, '--directory', tree]);
+  await symlink(join(root, 'node_modules'), join(tree, 'node_modules'));
+  await runChecked(process.execPath, ['build.ts'], { cwd: tree });
+  const dist = join(tree, 'dist');
+  return { folder: dist, mainFile: join(dist, 'main.js') };
 }
 
 /** Starts our program on the Node that runs this, as the image does. It need not be ready yet. */

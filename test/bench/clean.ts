@@ -8,8 +8,8 @@ import {
 import type { Lab } from '../lab/lab.ts';
 import type { LabNode } from '../lab/lab-node.ts';
 import { type Bench, type Benchmark, startBenchLab } from './bench.ts';
-import { adminToken, buildBundle, startSwarmUtils } from './bundle.ts';
-import { connectEngine, type EngineApi, runEverywhere } from './engine-api.ts';
+import { adminToken, type Bundle, buildBundle, buildBundleOf, startSwarmUtils } from './bundle.ts';
+import { connectEngine, runEverywhere } from './engine-api.ts';
 import { cells, describeTarget, formatTable, ratio, seconds } from './report.ts';
 import { waitUntilReady } from './server-process.ts';
 import { pairRatios, summarize } from './statistics.ts';
@@ -21,39 +21,55 @@ const container = 'left-over';
 /** Somebody who cleans all nodes and knows when it is done. */
 interface Contender {
   readonly name: string;
-  clean(): Promise<void>;
+  /** Gets ready, and answers the way to clean and the way to end. */
+  begin(): Promise<{ clean(): Promise<void>; end(): Promise<void> }>;
 }
 
 /** Time to clean all nodes of a lab by one call, against a bare global service that runs the same commands. */
 export const cleanBenchmark: Benchmark = {
   summary: `time to clean ${NODES} nodes by one call, against a bare global service with the same commands`,
   defaults: { rounds: 5 },
+  canCompare: true,
   async run(bench, { rounds }) {
+    const { against } = bench;
     const bundle = await buildBundle(bench);
+    const other = against === undefined ? undefined : await buildBundleOf(against, bench);
     const lab = await startBenchLab(bench, NODES);
-    const { socketPath } = lab.manager;
-    const { dockerCli } = lab.images;
-    await inAll(lab, node => docker(node, 'pull', '--quiet', dockerCli));
-    const env = { SWARM_UTILS_DOCKER_CLI_IMAGE_NAME: dockerCli };
-    const server = await startSwarmUtils(bench, bundle, { name: 'swarm-utils', socketPath, env });
-    await waitUntilReady(server, '/readyz');
-    const engine = connectEngine(socketPath);
-    const contenders = createContenders(lab, engine, server.port);
+    await inAll(lab, node => docker(node, 'pull', '--quiet', lab.images.dockerCli));
+    const contenders = [
+      swarmUtils('swarm-utils, one call', bundle, bench, lab),
+      ...globalServices(lab),
+      ...(other === undefined ? [] : [swarmUtils(`swarm-utils at ${against}`, other, bench, lab)]),
+    ];
     return report(await measure(bench, lab, contenders, rounds), contenders, rounds);
   },
 };
 
-function createContenders(lab: Lab, engine: EngineApi, port: number): readonly Contender[] {
+/** It runs while its turn lasts only: a second one would take the helpers of the first for leftovers. */
+function swarmUtils(name: string, bundle: Bundle, bench: Bench, { manager, images }: Lab): Contender {
+  const env = { SWARM_UTILS_DOCKER_CLI_IMAGE_NAME: images.dockerCli };
+  return {
+    name,
+    async begin() {
+      const server = await startSwarmUtils(bench, bundle, { name, socketPath: manager.socketPath, env });
+      await waitUntilReady(server, '/readyz');
+      return { clean: () => requestClean(server.port), end: server.stop };
+    },
+  };
+}
+
+function globalServices(lab: Lab): readonly Contender[] {
+  const engine = connectEngine(lab.manager.socketPath);
   const script = commandsFor(lab).map(command => command.map(quote).join(' '));
   const command = ['sh', '-c', script.join(' && ')];
   const floor = { name: 'bench-floor', image: lab.images.dockerCli, command, tasks: NODES };
+  const contender = (name: string, spec: Parameters<typeof runEverywhere>[1]): Contender => ({
+    name,
+    begin: async () => ({ clean: () => runEverywhere(engine, spec), end: async () => undefined }),
+  });
   return [
-    { name: 'swarm-utils, one call', clean: () => requestClean(port) },
-    { name: 'one global service, all commands', clean: () => runEverywhere(engine, floor) },
-    {
-      name: 'the same on the network of the nodes',
-      clean: () => runEverywhere(engine, { ...floor, isOnHostNetwork: true }),
-    },
+    contender('one global service, all commands', floor),
+    contender('the same on the network of the nodes', { ...floor, isOnHostNetwork: true }),
   ];
 }
 
@@ -124,10 +140,12 @@ async function measure(
     const shift = round % contenders.length;
     for (const contender of [...contenders.slice(shift), ...contenders.slice(0, shift)]) {
       await inAll(lab, node => litter(lab, node));
+      const turn = await contender.begin();
       await sleep(500);
       const start = performance.now();
-      await contender.clean();
+      await turn.clean();
       times.get(contender)?.push(performance.now() - start);
+      await turn.end();
       await sleep(1000);
       await inAll(lab, node => assertClean(lab, node));
     }
@@ -145,7 +163,7 @@ function report(
   contenders: readonly Contender[],
   rounds: number,
 ): boolean {
-  const [ours, floor] = contenders;
+  const [ours, floor, , other] = contenders;
   const timesOf = (contender: Contender | undefined) => (contender && times.get(contender)) ?? [];
   const ratios = (contender: Contender | undefined) =>
     summarize(pairRatios(timesOf(contender), timesOf(floor)));
@@ -164,6 +182,10 @@ function report(
   console.log(
     `\n${describeTarget(`median ratio of swarm-utils ${ratio(median)}, target ≤ ${ratio(TARGET)}`, isMet)}`,
   );
+  if (other !== undefined) {
+    const toOther = summarize(pairRatios(timesOf(ours), timesOf(other)));
+    console.log(`median ratio of swarm-utils to ${other.name}: ${ratio(toOther.median)}`);
+  }
   return isMet;
 }
 

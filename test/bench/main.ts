@@ -34,6 +34,7 @@ ${Object.entries(benchmarks)
   --requests N     webhooks in one measurement
   --connections N  of the client, each with one webhook at a time
   --seconds N      of doing nothing
+  --against REV    measures that revision of this repository too, in turn with the working tree (clean)
   --instance N     the lab of its own that it brings up and takes down, default ${DEFAULT_INSTANCE}
   --check          exit code 1 when a target is not met
 
@@ -74,23 +75,32 @@ async function run(
   const start = performance.now();
   const tell = (message: string) =>
     console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(6)} s  ${message}`);
-  const bench = await openBench(values.instance, resources, tell);
+  const { instance, against } = values;
+  const bench = await openBench({ instance, ...(against !== undefined && { against }), resources, tell });
   const isMet = await benchmark.run(bench, values);
   return isMet || !values.check ? 0 : 1;
 }
 
-type Arguments = Counts & { readonly instance: number; readonly check: boolean };
+type Arguments = Counts & {
+  readonly instance: number;
+  readonly against: string | undefined;
+  readonly check: boolean;
+};
 
 function readArguments(): { benchmark?: Benchmark; values: Arguments } {
   const { values, positionals } = parse();
   const [name, ...rest] = positionals;
-  const known = { ...counts, instance: wholeNumber('instance', values.instance), check: values.check };
+  const { against, check } = values;
+  const known = { ...counts, instance: wholeNumber('instance', values.instance), against, check };
   if (values.help || name === 'help') {
     return { values: known };
   }
   const benchmark = name !== undefined && Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
   if (benchmark === undefined || rest.length > 0) {
     throw new UsageError(`Which of ${Object.keys(benchmarks).join(', ')}? See npm run bench -- --help`);
+  }
+  if (against !== undefined && !benchmark.canCompare) {
+    throw new UsageError(`--against means nothing to ${name}.`);
   }
   const given = (Object.keys(counts) as (keyof Counts)[]).flatMap(option => {
     const text = values[option];
@@ -114,6 +124,7 @@ function parse() {
         requests: { type: 'string' },
         connections: { type: 'string' },
         seconds: { type: 'string' },
+        against: { type: 'string' },
         instance: { type: 'string', default: String(DEFAULT_INSTANCE) },
         check: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
