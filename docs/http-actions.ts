@@ -46,6 +46,9 @@ curl --fail-with-body http://swarm-utils:3000${routes.updateService.path} \\
 \`curl\` exits with an error unless the verdict is \`succeeded\` or \`unchanged\`. Give it, and every proxy between, as long as the update
 can take: \`SWARM_UTILS_UPDATE_SERVICE_TIMEOUT\`, and the lock's, pending and extra time-outs beside it.
 
+The platforms of the image go into the service's placement in the same write, as with \`docker service update --image\`. If none
+of the nodes that the service's constraints allow can run the image, nothing is written: \`no_matching_platform\`, with the platforms of both.
+
 ## Clean a service
 \`POST ${routes.cleanService.path}\` with \`serviceName\`, \`waitRes\` and \`token\` runs the service's label \`swarm-utils.clean.exec\` in all its containers.
 Its one step is \`exec\`, with the output of every container. Give it the time-out, and the pending one, once; with \`exec.parallel=false\` once for

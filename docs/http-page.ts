@@ -54,7 +54,7 @@ ${actionSections().trim()}
 }
 \`\`\`
 
-\`status\` is \`queued\`, \`running\`, \`succeeded\`, \`unchanged\` (that digest runs already, so nothing was done), \`failed\`, \`rolled_back\`,
+\`status\` is \`queued\`, \`running\`, \`succeeded\`, \`unchanged\` (that tag and digest run already, so nothing was done), \`failed\`, \`rolled_back\`,
 \`timed_out\` or \`interrupted\` (swarm-utils ended in between). The steps of an update are \`resolve\`, \`exec-pre\`, \`rollout\`, \`exec-post\`; a step
 with hooks has the output of its \`helper\`, a failed rollout that of the failed \`tasks\`. Operations are kept for 90 days.
 

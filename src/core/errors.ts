@@ -30,6 +30,7 @@ export type OperationErrorCode =
   | 'registry_unreachable'
   | 'image_not_found'
   | 'digest_mismatch'
+  | 'no_matching_platform'
   | 'update_conflict'
   | 'update_paused'
   | 'rolled_back'

@@ -6,14 +6,17 @@ import { createKeptThings } from './dockerode-kept.ts';
 import { call, unlessGone } from './engine-call.ts';
 import { messageOf, readRegistryError } from './engine-error.ts';
 import {
+  type DistributionJson,
   type NodeJson,
   readNode,
+  readRegistryImage,
   readService,
   readTask,
   type ServiceJson,
   type ServiceSpecJson,
   type TaskJson,
   writeHelperSpec,
+  writeImage,
 } from './engine-json.ts';
 import { type Swarm, SwarmError } from './swarm.ts';
 import { readLogLines, readOutput } from './task-logs.ts';
@@ -88,19 +91,10 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
 
     async updateServiceImage(serviceId, change, credentials) {
       const { Spec: spec } = await inspectService(serviceId);
-      const { TaskTemplate: template } = spec;
-      const changed = {
-        ...spec,
-        TaskTemplate: {
-          ...template,
-          ContainerSpec: { ...template.ContainerSpec, Image: change.image },
-          ForceUpdate: (template.ForceUpdate ?? 0) + (change.isForce ? 1 : 0),
-        },
-      };
       // Without credentials the swarm keeps those that the spec was last written with, whatever registry they were for.
-      const isOtherRegistry = registryOf(template.ContainerSpec?.Image) !== registryOf(change.image);
+      const isOtherRegistry = registryOf(spec.TaskTemplate.ContainerSpec?.Image) !== registryOf(change.image);
       const authconfig = credentials === undefined && isOtherRegistry ? {} : writeCredentials(credentials);
-      await writeService(serviceId, change.version, changed, authconfig);
+      await writeService(serviceId, change.version, writeImage(spec, change), authconfig);
     },
 
     async scaleService(serviceId, { replicas, version }) {
@@ -191,7 +185,7 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
       return (found as unknown as NodeJson[]).map(readNode);
     },
 
-    async resolveDigest(image, credentials, timeoutMs = requestTimeoutMs) {
+    async resolveImage(image, credentials, timeoutMs = requestTimeoutMs) {
       // The Engine wants one of the two: with a digest the tag says nothing.
       const { tag, ...rest } = image;
       const name = formatImageReference(image.digest === undefined ? image : rest);
@@ -201,7 +195,7 @@ export function createDockerodeSwarm(connection: EngineConnection): Swarm {
           authconfig: writeCredentials(credentials),
           abortSignal: AbortSignal.timeout(Math.max(0, Math.min(requestTimeoutMs, timeoutMs))),
         });
-        return (found as { Descriptor: { digest: string } }).Descriptor.digest;
+        return readRegistryImage(found as DistributionJson);
       } catch (error) {
         throw readRegistryError(error, name);
       }

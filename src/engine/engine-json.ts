@@ -1,8 +1,10 @@
 import type { HelperMount, HelperService } from '../core/helper.ts';
 import { helperLabel } from '../core/label-reader.ts';
+import type { Platform } from '../core/placement/platform.ts';
 import {
   type HelperOptions,
   type Node,
+  type RegistryImage,
   type Service,
   type SwarmConfig,
   SwarmError,
@@ -41,6 +43,7 @@ export interface ServiceSpecJson {
     };
     readonly ForceUpdate?: number;
     readonly LogDriver?: { readonly Name?: string };
+    readonly Placement?: PlacementJson;
   };
   readonly Mode?: {
     readonly Replicated?: { readonly Replicas?: number };
@@ -53,6 +56,11 @@ export interface ServiceSpecJson {
     /** Nanoseconds. */
     readonly Monitor?: number;
   };
+}
+
+interface PlacementJson {
+  readonly Constraints?: readonly string[] | null;
+  readonly Platforms?: readonly object[] | null;
 }
 
 export interface TaskJson {
@@ -79,8 +87,18 @@ export interface NodeJson {
     readonly Availability: string;
     readonly Labels?: Readonly<Record<string, string>>;
   };
-  readonly Description: { readonly Hostname: string };
-  readonly Status: { readonly State: string };
+  readonly Description: {
+    readonly Hostname: string;
+    readonly Platform?: { readonly Architecture?: string; readonly OS?: string };
+    readonly Engine?: { readonly Labels?: Readonly<Record<string, string>> | null };
+  };
+  readonly Status: { readonly State: string; readonly Addr?: string };
+}
+
+/** @see https://docs.docker.com/reference/api/engine/ "Get image information from the registry" */
+export interface DistributionJson {
+  readonly Descriptor: { readonly digest: string };
+  readonly Platforms?: readonly { readonly os?: unknown; readonly architecture?: unknown }[] | null;
 }
 
 /** @see https://docs.docker.com/reference/cli/docker/service/create/ `--update-monitor` */
@@ -105,6 +123,7 @@ export function readService(json: ServiceJson): Service {
       spec.UpdateConfig?.FailureAction || 'pause',
       'failure action',
     ),
+    constraints: spec.TaskTemplate.Placement?.Constraints ?? [],
     volumes: volumesOf(spec),
     updateMonitorMs: (spec.UpdateConfig?.Monitor || DEFAULT_MONITOR_NS) / 1e6,
     createdAt: json.CreatedAt,
@@ -139,14 +158,62 @@ export function readTask(json: TaskJson): Task {
 }
 
 export function readNode(json: NodeJson): Node {
+  const { Platform: platform, Engine: engine, Hostname: hostname } = json.Description;
   return {
     id: json.ID,
-    hostname: json.Description.Hostname,
+    hostname,
     role: oneOf(['manager', 'worker'], json.Spec.Role, 'node role'),
     state: oneOf(['ready', 'down', 'disconnected', 'unknown'], json.Status.State, 'node state'),
     availability: oneOf(['active', 'pause', 'drain'], json.Spec.Availability, 'node availability'),
     labels: json.Spec.Labels ?? {},
+    engineLabels: engine?.Labels ?? {},
+    ...(json.Status.Addr && { address: json.Status.Addr }),
+    ...(platform && { platform: { os: platform.OS ?? '', architecture: platform.Architecture ?? '' } }),
   };
+}
+
+export function readRegistryImage({ Descriptor: { digest }, Platforms }: DistributionJson): RegistryImage {
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  const platforms = (Platforms ?? []).map(({ os, architecture }) => ({
+    os: text(os),
+    architecture: text(architecture),
+  }));
+  return { digest, platforms };
+}
+
+/** The spec with another image. What of the placement was the old image's goes with it. */
+export function writeImage(
+  spec: ServiceSpecJson,
+  change: { readonly image: string; readonly platforms: readonly Platform[]; readonly isForce: boolean },
+): ServiceSpecJson {
+  const { Placement: placement, ...template } = spec.TaskTemplate;
+  return {
+    ...spec,
+    TaskTemplate: {
+      ...template,
+      ContainerSpec: { ...template.ContainerSpec, Image: change.image },
+      ForceUpdate: (template.ForceUpdate ?? 0) + (change.isForce ? 1 : 0),
+      ...writePlatforms(placement, change.platforms),
+    },
+  };
+}
+
+function writePlatforms(
+  placement: PlacementJson | undefined,
+  platforms: readonly Platform[],
+): { readonly Placement?: PlacementJson } {
+  if (platforms.length > 0) {
+    const written = platforms.map(({ os, architecture }) => ({
+      ...(architecture !== '' && { Architecture: architecture }),
+      ...(os !== '' && { OS: os }),
+    }));
+    return { Placement: { ...placement, Platforms: written } };
+  }
+  if (placement === undefined) {
+    return {};
+  }
+  const { Platforms: _, ...rest } = placement;
+  return { Placement: rest };
 }
 
 /** Undefined where its mode has none. */

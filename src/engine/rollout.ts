@@ -1,5 +1,6 @@
 import { OperationError, type OperationErrorCode } from '../core/errors.ts';
 import type { TaskReport } from '../core/helper.ts';
+import type { Platform } from '../core/placement/platform.ts';
 import type { RegistryCredentials } from '../core/registry-credentials.ts';
 import { after, type Clock, poll } from './clock.ts';
 import { insist } from './insist.ts';
@@ -19,6 +20,8 @@ export interface Rollout {
   readonly service: Service;
   /** Pinned reference. */
   readonly image: string;
+  /** Of the image, as they go into the placement. */
+  readonly platforms: readonly Platform[];
   readonly isForce: boolean;
   readonly credentials?: RegistryCredentials | undefined;
   /** Until the swarm has come to a verdict, milliseconds. */
@@ -104,11 +107,11 @@ function hasRolledBackTo(rollout: Rollout, { service, update }: RolloutView): bo
 
 /** Somebody else may write the service at the same moment; then it is read and written anew. */
 async function writeImage({ swarm, clock }: RolloutWorld, rollout: Rollout): Promise<void> {
-  const { service, image, isForce, credentials } = rollout;
+  const { service, image, platforms, isForce, credentials } = rollout;
   for (let attempt = 1; ; attempt++) {
     try {
       const version = await rollout.checkStillAllowed();
-      return await swarm.updateServiceImage(service.id, { image, isForce, version }, credentials);
+      return await swarm.updateServiceImage(service.id, { image, platforms, isForce, version }, credentials);
     } catch (error) {
       if (!(error instanceof SwarmError && error.code === 'out_of_sequence')) {
         throw error;

@@ -1,5 +1,7 @@
 import type { HelperService } from '../core/helper.ts';
 import type { ImageReference } from '../core/image-reference.ts';
+import type { ConstrainedNode } from '../core/placement/constraint.ts';
+import type { Platform } from '../core/placement/platform.ts';
 import type { RegistryCredentials } from '../core/registry-credentials.ts';
 
 /** A service in the swarm's words. */
@@ -27,6 +29,8 @@ export interface Service {
   /** How long an update watches a new task for a failure, milliseconds. */
   readonly updateMonitorMs: number;
   readonly logDriver?: string;
+  /** Which nodes its tasks may run on: `node.role == manager` … */
+  readonly constraints: readonly string[];
   /** Names of the volumes that its tasks mount. */
   readonly volumes: readonly string[];
   /** ISO 8601. */
@@ -111,13 +115,18 @@ export interface HelperOptions {
   readonly credentials?: RegistryCredentials;
 }
 
-export interface Node {
-  readonly id: string;
-  readonly hostname: string;
+export interface Node extends ConstrainedNode {
   readonly role: 'manager' | 'worker';
   readonly state: 'ready' | 'down' | 'disconnected' | 'unknown';
   readonly availability: 'active' | 'pause' | 'drain';
-  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** What a registry has under a reference. */
+export interface RegistryImage {
+  /** For multi-platform images that of the index. */
+  readonly digest: string;
+  /** As the registry lists them; none where it does not say. */
+  readonly platforms: readonly Platform[];
 }
 
 /**
@@ -135,13 +144,19 @@ export interface Swarm {
   listServices(label?: string): Promise<readonly Service[]>;
 
   /**
-   * Reads the service afresh and writes it back with another image, and nothing else changed.
+   * Reads the service afresh and writes it back with another image and its platforms, and nothing else changed.
+   * @param change.platforms take the place of those of the old image; none: it may run on any
    * @param change.version of the service that this was decided on: of another one nothing is written
    * @throws SwarmError `out_of_sequence` when somebody wrote it in between, `not_found`
    */
   updateServiceImage(
     serviceId: string,
-    change: { readonly image: string; readonly isForce: boolean; readonly version: number },
+    change: {
+      readonly image: string;
+      readonly platforms: readonly Platform[];
+      readonly isForce: boolean;
+      readonly version: number;
+    },
     credentials?: RegistryCredentials,
   ): Promise<void>;
 
@@ -228,16 +243,15 @@ export interface Swarm {
   listNodes(): Promise<readonly Node[]>;
 
   /**
-   * Asks the registry, through the Engine, which digest a reference stands for; for multi-platform images that of the
-   * index.
+   * Asks the registry, through the Engine, which digest a reference stands for, and for which platforms.
    * @param timeoutMs longest wait, where that is less than the request time-out
    * @throws SwarmError `image_not_found`, `registry_unauthorized`, `registry_unreachable`
    */
-  resolveDigest(
+  resolveImage(
     image: ImageReference,
     credentials?: RegistryCredentials,
     timeoutMs?: number,
-  ): Promise<string>;
+  ): Promise<RegistryImage>;
 }
 
 export type SwarmErrorCode =

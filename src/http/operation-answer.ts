@@ -18,6 +18,7 @@ export const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
   registry_unreachable: 424,
   image_not_found: 424,
   digest_mismatch: 424,
+  no_matching_platform: 424,
   update_conflict: 424,
   update_paused: 424,
   rolled_back: 424,

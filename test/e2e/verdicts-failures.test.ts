@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { imageArchitecture } from '../lab/image.ts';
+import { pushBuildCache } from './platform-images.ts';
 import { openSession, type Session } from './session.ts';
 
 const rollback = ['--update-failure-action', 'rollback'];
@@ -112,24 +112,15 @@ describe('an update that fails', { concurrency: 4, timeout: 180_000 }, () => {
 
   test('because no node can pull the image names the error of the node', async () => {
     const { registry, images } = session.lab;
-    const { digest, mediaType, bytes } = (await registry.client.getManifest('app', '2')) ?? assert.fail();
-    const architecture = imageArchitecture() === 'amd64' ? 'arm64' : 'amd64';
-    const foreign = {
-      schemaVersion: 2,
-      mediaType: 'application/vnd.oci.image.index.v1+json',
-      manifests: [{ mediaType, digest, size: bytes.length, platform: { architecture, os: 'linux' } }],
-    };
-    await registry.client.putManifest('app', 'foreign', {
-      mediaType: foreign.mediaType,
-      bytes: new TextEncoder().encode(JSON.stringify(foreign)),
-    });
-    await session.create('foreign', { args: rollback });
-    const { status, body } = await session.update('foreign', { image: registry.reference('app:foreign') });
+    // A digest that every registry answers, of what is no image.
+    const image = await pushBuildCache(registry, 'buildcache');
+    await session.create('unpullable', { args: rollback });
+    const { status, body } = await session.update('unpullable', { image });
     assert.deepEqual([status, body.status], [424, 'rolled_back']);
     const [task] = rolloutOf(body).tasks;
     assert.equal(task.state, 'rejected');
     assert.match(task.error, /No such image/);
-    await session.waitForImages('foreign', images.app['1']);
+    await session.waitForImages('unpullable', images.app['1']);
   });
 
   test('because a mount is rejected is no success', async () => {

@@ -77,6 +77,20 @@ describe('an update', { concurrency: 4, timeout: 180_000 }, () => {
     assert.deepEqual(await session.tasks('same'), tasks);
   });
 
+  test('to another tag of the same digest writes that tag, by which the next update goes', async () => {
+    const { registry } = session.lab;
+    const digest = await registry.tag('app:1', 'promoted:staging');
+    await registry.tag('app:1', 'promoted:production');
+    await session.create('promoted', { image: registry.reference('promoted:staging') });
+    const image = registry.reference('promoted:production');
+    const { status, body, text } = await session.update('promoted', { image });
+    assert.deepEqual([status, body.status], [200, 'succeeded'], text);
+    assert.equal(await session.services.image('promoted'), `${image}@${digest}`);
+    assert.equal(body.image.to, `${image}@${digest}`);
+    await registry.tag('app:2', 'promoted:staging');
+    assert.equal((await session.update('promoted')).body.status, 'unchanged');
+  });
+
   test('with isForce makes every task anew from the same image', async () => {
     const { app } = session.lab.images;
     await session.create('forced', { replicas: 2 });

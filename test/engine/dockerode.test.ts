@@ -24,12 +24,13 @@ const spec = {
 interface Written {
   readonly path: string;
   readonly auth: unknown;
-  readonly body: typeof spec;
+  readonly body: typeof spec & { readonly TaskTemplate: { readonly Placement?: object } };
 }
 
 /** An Engine that has one service and notes how it is written. */
 async function startEngine(
   context: TestContext,
+  placement?: object,
 ): Promise<{ readonly swarm: Swarm; readonly written: Written[] }> {
   const written: Written[] = [];
   const server = createServer(async (request, response) => {
@@ -40,7 +41,13 @@ async function startEngine(
     response.setHeader('content-type', 'application/json');
     if (request.method === 'GET') {
       response.end(
-        JSON.stringify({ ID: 'abc', Version: { Index: 7 }, CreatedAt: 'x', UpdatedAt: 'x', Spec: spec }),
+        JSON.stringify({
+          ...{ ID: 'abc', Version: { Index: 7 }, CreatedAt: 'x', UpdatedAt: 'x' },
+          Spec: {
+            ...spec,
+            TaskTemplate: { ...spec.TaskTemplate, ...(placement && { Placement: placement }) },
+          },
+        }),
       );
       return;
     }
@@ -68,7 +75,7 @@ suite('the write of a service', () => {
     const { swarm, written } = await startEngine(context);
     await swarm.updateServiceImage(
       'abc',
-      { image: 'ghcr.io/acme/shop:2', isForce: false, version: 7 },
+      { image: 'ghcr.io/acme/shop:2', platforms: [], isForce: false, version: 7 },
       credentials,
     );
     const [first] = written;
@@ -85,23 +92,97 @@ suite('the write of a service', () => {
     assert.doesNotMatch(JSON.stringify(first?.body), /canary/);
   });
 
+  test('puts the platforms of the new image in the place of the old ones, and leaves the placement as it is', async context => {
+    const placement = { Constraints: ['node.role==worker'], MaxReplicas: 2, Future: 'kept' };
+    const old = { ...placement, Platforms: [{ Architecture: 'arm64', OS: 'linux' }] };
+    for (const [before, platforms, after] of [
+      [undefined, [], undefined],
+      [
+        undefined,
+        [{ os: 'linux', architecture: 'amd64' }],
+        { Platforms: [{ Architecture: 'amd64', OS: 'linux' }] },
+      ],
+      [
+        old,
+        [
+          { os: 'linux', architecture: 'amd64' },
+          { os: 'linux', architecture: '' },
+        ],
+        { ...placement, Platforms: [{ Architecture: 'amd64', OS: 'linux' }, { OS: 'linux' }] },
+      ],
+      [old, [], placement],
+    ] as const) {
+      const { swarm, written } = await startEngine(context, before);
+      await swarm.updateServiceImage('abc', {
+        image: 'ghcr.io/acme/shop:2',
+        platforms,
+        isForce: false,
+        version: 7,
+      });
+      assert.deepEqual(written[0]?.body.TaskTemplate.Placement, after);
+    }
+  });
+
   test('by force counts up', async context => {
     const { swarm, written } = await startEngine(context);
-    await swarm.updateServiceImage('abc', { image: 'ghcr.io/acme/shop:1', isForce: true, version: 7 });
+    await swarm.updateServiceImage('abc', {
+      image: 'ghcr.io/acme/shop:1',
+      platforms: [],
+      isForce: true,
+      version: 7,
+    });
     assert.equal(written[0]?.body.TaskTemplate.ForceUpdate, 5);
   });
 
   test('without a login keeps the one that the swarm has, within a registry', async context => {
     const { swarm, written } = await startEngine(context);
-    await swarm.updateServiceImage('abc', { image: 'ghcr.io/acme/other:2', isForce: false, version: 7 });
+    await swarm.updateServiceImage('abc', {
+      image: 'ghcr.io/acme/other:2',
+      platforms: [],
+      isForce: false,
+      version: 7,
+    });
     assert.equal(written[0]?.auth, undefined);
   });
 
   test('without a login takes the one that the swarm has away, when another registry is to be asked', async context => {
     const { swarm, written } = await startEngine(context);
     for (const image of ['evil.test/acme/shop:1', 'nginx:1', 'ghcr.io:443/acme/shop:1']) {
-      await swarm.updateServiceImage('abc', { image, isForce: false, version: 7 });
+      await swarm.updateServiceImage('abc', { image, platforms: [], isForce: false, version: 7 });
       assert.deepEqual(written.at(-1)?.auth, {}, image);
+    }
+  });
+});
+
+suite('an image in a registry', () => {
+  test('has the digest and the platforms that the registry lists, whatever else is in the list', async context => {
+    for (const [listed, platforms] of [
+      [null, []],
+      [undefined, []],
+      [
+        [
+          { architecture: 'arm', os: 'linux', variant: 'v7' },
+          { architecture: 'unknown', os: 'unknown' },
+          { architecture: 7 },
+        ],
+        [
+          { os: 'linux', architecture: 'arm' },
+          { os: 'unknown', architecture: 'unknown' },
+          { os: '', architecture: '' },
+        ],
+      ],
+    ] as const) {
+      const server = createServer((_request, response) => {
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify({ Descriptor: { digest: 'sha256:1' }, Platforms: listed }));
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      context.after(() => server.close());
+      const { port } = server.address() as AddressInfo;
+      const swarm = createDockerodeSwarm({ host: `tcp://127.0.0.1:${port}` });
+      const image = { registry: 'ghcr.io', repository: 'acme/shop', tag: '1' };
+      assert.deepEqual(await swarm.resolveImage(image), { digest: 'sha256:1', platforms });
     }
   });
 });

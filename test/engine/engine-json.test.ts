@@ -19,7 +19,12 @@ const service = {
   Spec: {
     Name: 'shop',
     Labels: { a: 'b' },
-    TaskTemplate: { ContainerSpec: { Image: 'nginx:1' }, ForceUpdate: 3, LogDriver: { Name: 'syslog' } },
+    TaskTemplate: {
+      ContainerSpec: { Image: 'nginx:1' },
+      ForceUpdate: 3,
+      LogDriver: { Name: 'syslog' },
+      Placement: { Constraints: ['node.role==worker'] },
+    },
     Mode: { Replicated: { Replicas: 2 } },
     UpdateConfig: { FailureAction: 'rollback', Monitor: 1_500_000_000 },
   },
@@ -57,6 +62,7 @@ suite('a service of the Engine API', () => {
       version: 7,
       forceUpdate: 3,
       failureAction: 'rollback',
+      constraints: ['node.role==worker'],
       updateMonitorMs: 1500,
       volumes: [],
       logDriver: 'syslog',
@@ -196,8 +202,12 @@ suite('a node of the Engine API', () => {
   const node = {
     ID: 'n',
     Spec: { Role: 'worker', Availability: 'drain', Labels: { a: 'b' } },
-    Description: { Hostname: 'h' },
-    Status: { State: 'down' },
+    Description: {
+      Hostname: 'h',
+      Platform: { Architecture: 'x86_64', OS: 'linux' },
+      Engine: { Labels: { storage: 'fast' } },
+    },
+    Status: { State: 'down', Addr: '10.0.0.7' },
   };
   test('is read', () => {
     assert.deepEqual(readNode(node), {
@@ -207,9 +217,15 @@ suite('a node of the Engine API', () => {
       state: 'down',
       availability: 'drain',
       labels: { a: 'b' },
+      engineLabels: { storage: 'fast' },
+      platform: { architecture: 'x86_64', os: 'linux' },
+      address: '10.0.0.7',
     });
     const { Labels: _, ...bare } = node.Spec;
-    assert.deepEqual(readNode({ ...node, Spec: bare }).labels, {});
+    const late = { ...node, Spec: bare, Description: { Hostname: 'h' }, Status: { State: 'unknown' } };
+    const read = readNode(late);
+    assert.deepEqual([read.labels, read.engineLabels], [{}, {}]);
+    assert.deepEqual([read.platform, read.address], [undefined, undefined]);
   });
   test('with a word that nobody knows is refused', () => {
     for (const odd of [

@@ -493,7 +493,7 @@ suite('faults', () => {
   test('show no secret in what is kept', async () => {
     const { world, operations, update } = setUp();
     world.swarm.onHelper(() => undefined);
-    world.swarm.fail('resolveDigest', new Error(secret));
+    world.swarm.fail('resolveImage', new Error(secret));
     const { id } = await operations.finished(operations.start(update()).id);
     assert.doesNotMatch(JSON.stringify(operations.get(id)), new RegExp(secret));
   });

@@ -26,6 +26,7 @@ function setUp() {
       {
         service: shop,
         image: oldImage,
+        platforms: [],
         isForce: false,
         timeoutMs: 60_000,
         onProgress: () => undefined,

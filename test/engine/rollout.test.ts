@@ -18,6 +18,7 @@ function run(
     {
       service,
       image: newImage,
+      platforms: [],
       isForce: false,
       timeoutMs,
       onProgress: message => progress.push(message),
@@ -184,7 +185,7 @@ suite('a rollout', () => {
     assert.ok(clock.elapsedMs >= 2000);
     assert.deepEqual(swarm.callsOf('updateServiceImage')[0]?.slice(0, 2), [
       service.id,
-      { image: newImage, isForce: true, version: service.version },
+      { image: newImage, platforms: [], isForce: true, version: service.version },
     ]);
   });
 
@@ -212,6 +213,13 @@ suite('a rollout', () => {
       assert.equal((await run(world, service, { isForce: change.isForce })).status, 'succeeded');
       assert.equal(world.swarm.callsOf('updateServiceImage').length, 1);
     }
+  });
+
+  test('writes the platforms of the image with it', async () => {
+    const world = createWorld();
+    const platforms = [{ os: 'linux', architecture: 'arm64' }];
+    await run(world, addShop(world), { platforms });
+    assert.deepEqual(world.swarm.callsOf('updateServiceImage')[0]?.[1].platforms, platforms);
   });
 
   test('sends the login to the swarm', async () => {

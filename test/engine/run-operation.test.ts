@@ -277,7 +277,7 @@ suite('the hooks of a service', () => {
     });
     await run(world, service);
     assert.deepEqual(world.swarm.callsOf('createHelper')[0]?.[1].credentials, hub);
-    assert.equal(world.swarm.callsOf('resolveDigest')[0]?.[1]?.username, 'label');
+    assert.equal(world.swarm.callsOf('resolveImage')[0]?.[1]?.username, 'label');
     assert.equal(world.swarm.callsOf('updateServiceImage')[0]?.[2]?.username, 'label');
   });
 });
@@ -365,7 +365,7 @@ suite('what the Engine refuses', () => {
   for (const [code, [expected, message]] of Object.entries(codes)) {
     test(`${code} is ${expected}`, async () => {
       const world = createWorld();
-      world.swarm.fail('resolveDigest', new SwarmError(code as SwarmErrorCode, `detail ${secret}`));
+      world.swarm.fail('resolveImage', new SwarmError(code as SwarmErrorCode, `detail ${secret}`));
       const { end, ends, reports } = await run(world, addShop(world));
       assert.deepEqual([end.status, end.error?.code], ['failed', expected]);
       assert.match(end.error?.message ?? '', message);
@@ -384,7 +384,7 @@ suite('what the Engine refuses', () => {
   });
 
   test('a fault of this program is told to the log, and to the caller that there was one', async () => {
-    for (const method of ['getService', 'resolveDigest', 'updateServiceImage', 'listTasks'] as const) {
+    for (const method of ['getService', 'resolveImage', 'updateServiceImage', 'listTasks'] as const) {
       const world = createWorld();
       const fault = new TypeError(`undefined is not ${secret}`);
       world.swarm.fail(method, fault);

@@ -76,7 +76,7 @@ suite('what comes from outside', () => {
   test('is what the Engine repeats of a registry: cut, and without control characters', async () => {
     const world = createWorld();
     const message = `registry.test: ${esc}[31m${'<html>'.repeat(1_000_000)}`;
-    world.swarm.fail('resolveDigest', new SwarmError('registry_unreachable', message));
+    world.swarm.fail('resolveImage', new SwarmError('registry_unreachable', message));
     const { listener, reports } = createRecorder();
     const end = await runOperation(world, contentOf(addShop(world), { isForce: true }), listener);
     assert.ok((end.error?.message ?? '').length <= 2001);

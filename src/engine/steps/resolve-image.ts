@@ -4,17 +4,19 @@ import {
   type ImageReference,
   parseImageReference,
 } from '../../core/image-reference.ts';
+import { placementPlatforms } from '../../core/placement/platform.ts';
 import { findRegistryCredentials, type RegistryCredentials } from '../../core/registry-credentials.ts';
 import type { ServiceWork } from '../../core/step.ts';
 import { after } from '../clock.ts';
 import { readView, runsSteadily } from '../rollout-view.ts';
-import type { Service } from '../swarm.ts';
+import type { RegistryImage, Service } from '../swarm.ts';
 import type { EngineWorld, StepExecutor } from './step-executor.ts';
+import { refusePlatform } from './update/refuse-platform.ts';
 
 /** A registry that has not answered by then will not; milliseconds. */
 const MAX_TIMEOUT_MS = 30_000;
 
-/** Finds the digest of the image, and whether there is anything to do. */
+/** Finds the digest of the image, whether a node can run it, and whether there is anything to do. */
 export const resolveImage: StepExecutor<ServiceWork & { kind: 'resolve-image' }> = async (context, step) => {
   const { work } = step;
   const { service, target, world } = context;
@@ -35,27 +37,42 @@ export const resolveImage: StepExecutor<ServiceWork & { kind: 'resolve-image' }>
     world.settings.registries,
   );
   const timeoutMs = Math.min(step.timeoutMs, MAX_TIMEOUT_MS);
-  const digest = await resolveDigest(world, wanted, {
+  const { digest, platforms } = await askRegistry(world, wanted, {
     credentials,
     mustMatchTag: work.mustMatchTag,
     timeoutMs,
   });
   const pinned = formatImageReference({ ...wanted, digest });
-  const isSame =
-    running?.digest === digest &&
-    running.registry === wanted.registry &&
-    running.repository === wanted.repository;
+  const isSame = running?.digest === digest && isNamedAs(running, wanted);
+  if (isSame && !work.isForce && (await isSettled(world, service))) {
+    const image = { from: service.image, to: service.image, digest };
+    const message = `The service runs ${digest} already.`;
+    return { status: 'succeeded', message, image, verdict: 'unchanged' };
+  }
+  const asked = formatImageReference(wanted);
+  await refusePlatform(world.swarm, service, { image: asked, platforms });
   context.resolved = {
     pinned,
+    platforms: placementPlatforms(platforms),
     reference: (work.mustMatchTag ? withoutDigest(wanted) : undefined) ?? wanted,
     credentials,
     isForce: work.isForce || (isSame && isStuck(service)),
   };
   const image = { from: service.image, to: pinned, digest };
-  return isSame && !work.isForce && (await isSettled(world, service))
-    ? { status: 'succeeded', message: `The service runs ${digest} already.`, image, verdict: 'unchanged' }
-    : { status: 'succeeded', message: `${formatImageReference(wanted)} is ${digest}.`, image };
+  return { status: 'succeeded', message: `${asked} is ${digest}.`, image };
 };
+
+/**
+ * Whether an image is asked for by the name that the service has: the next update without an image goes by it. A digest
+ * without a tag asks for no name.
+ */
+function isNamedAs(running: ImageReference, wanted: ImageReference): boolean {
+  return (
+    running.registry === wanted.registry &&
+    running.repository === wanted.repository &&
+    (wanted.tag === undefined || wanted.tag === running.tag)
+  );
+}
 
 interface Question {
   readonly credentials: RegistryCredentials | undefined;
@@ -63,33 +80,33 @@ interface Question {
   readonly timeoutMs: number;
 }
 
-async function resolveDigest(
+async function askRegistry(
   { swarm, clock }: EngineWorld,
   image: ImageReference,
   { credentials, mustMatchTag, timeoutMs }: Question,
-): Promise<string> {
+): Promise<RegistryImage> {
   const until = after(clock, timeoutMs).getTime();
   const ask = (reference: ImageReference) =>
-    swarm.resolveDigest(reference, credentials, until - clock.now().getTime());
-  const digest = await ask(image);
+    swarm.resolveImage(reference, credentials, until - clock.now().getTime());
+  const found = await ask(image);
   if (image.digest === undefined) {
-    return digest;
+    return found;
   }
-  if (digest !== image.digest) {
-    const message = `The registry answered ${digest} when it was asked for ${formatImageReference(image)}.`;
+  if (found.digest !== image.digest) {
+    const message = `The registry answered ${found.digest} when it was asked for ${formatImageReference(image)}.`;
     throw new OperationError('digest_mismatch', message);
   }
   if (mustMatchTag) {
     const { digest: _, ...tagged } = image;
-    const tagDigest = await ask(tagged);
-    if (tagDigest !== digest) {
+    const { digest: tagDigest } = await ask(tagged);
+    if (tagDigest !== image.digest) {
       throw new OperationError(
         'digest_mismatch',
-        `${formatImageReference(tagged)} is ${tagDigest}, not ${digest}: image-allow permits the tag, so the digest must be its own.`,
+        `${formatImageReference(tagged)} is ${tagDigest}, not ${image.digest}: image-allow permits the tag, so the digest must be its own.`,
       );
     }
   }
-  return digest;
+  return found;
 }
 
 /** The running reference is resolved anew by its tag; one without a tag stays what it is. */

@@ -14,6 +14,7 @@ export const rollout: StepExecutor<ServiceWork & { kind: 'rollout' }> = async (c
     {
       service,
       image: resolved.pinned,
+      platforms: resolved.platforms,
       isForce: resolved.isForce,
       credentials: resolved.credentials,
       timeoutMs: step.timeoutMs + pendingMs + extraMs,

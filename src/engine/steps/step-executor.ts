@@ -4,6 +4,7 @@ import type { OperationErrorCode } from '../../core/errors.ts';
 import type { HelperReport, TaskReport } from '../../core/helper.ts';
 import type { ImageReference } from '../../core/image-reference.ts';
 import type { Operation, Verdict } from '../../core/operation.ts';
+import type { Platform } from '../../core/placement/platform.ts';
 import type { BackupDefaults } from '../../core/plan/backup.ts';
 import type { CleanNodeDefaults } from '../../core/plan/clean-node.ts';
 import type { CleanServiceDefaults } from '../../core/plan/clean-service.ts';
@@ -113,6 +114,8 @@ export interface RestoreChoice {
 export interface ResolvedImage {
   /** With tag and digest. */
   readonly pinned: string;
+  /** Of the image, as they go into the placement. */
+  readonly platforms: readonly Platform[];
   /** What labels must allow: the digest is a part of it unless it is known to be the tag's own. */
   readonly reference: ImageReference;
   readonly credentials: RegistryCredentials | undefined;
