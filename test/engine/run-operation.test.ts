@@ -212,7 +212,8 @@ suite('the hooks of a service', () => {
     assert.equal(end.status, 'failed');
     assert.deepEqual(end.error, {
       code: 'exec_failed',
-      message: 'exec-pre failed in 1 of 3 tasks. The helper failed: exit 3 [redacted].',
+      message:
+        'exec-pre failed in 1 of 3 tasks. The helper failed: exit 3 [redacted]. It printed: container-of-slot-2 said [redacted]',
     });
     const tasks = reports.find(({ status }) => status === 'failed')?.helper?.tasks ?? [];
     assert.deepEqual(

@@ -1,4 +1,5 @@
 import { OperationError, type OperationErrorCode } from '../../core/errors.ts';
+import { failureWords } from '../../core/text/failure-words.ts';
 import type { HelperOutcome } from '../run-helper.ts';
 
 /**
@@ -18,14 +19,9 @@ export function codeOf({ status, code: own }: HelperOutcome, code: OperationErro
   return own ?? (status === 'timed_out' ? 'timed_out' : code);
 }
 
-/** Of what a program printed: its last lines say why it ended. */
-const LAST_LINES = 3;
-const MAX_LAST_WORDS = 700;
-
-/** Why a helper did not succeed, with the last lines that it printed. */
+/** Why a helper did not succeed, with the lines that say so of those that it printed. */
 export function describeEnd({ message, report }: HelperOutcome): string {
-  const lines = report.tasks.flatMap(({ logs }) => logs).filter(line => line.trim() !== '');
-  const printed = lines.slice(-LAST_LINES).join(' | ').slice(-MAX_LAST_WORDS).toWellFormed();
+  const words = failureWords(report.tasks.flatMap(({ logs }) => logs));
   const end = message ?? 'The helper failed.';
-  return printed === '' ? end : `${end} It printed: ${printed}`;
+  return words === '' ? end : `${end} It printed: ${words}`;
 }

@@ -1,3 +1,5 @@
+import { tidyingMark } from '../../core/text/failure-words.ts';
+
 /*
  * In a volume that is being restored there is a folder `.swarm-utils-restore`:
  *   unpack/    while it is being unpacked
@@ -14,12 +16,17 @@
 /** Where the volume is mounted that is unpacked into. No image has such a folder: Docker fills a new volume with nothing. */
 export const volumeFolder = '/swarm-utils-volume';
 
+/** A POSIX shell's function for what tidies up after a failure: what it prints is no cause of that. */
+export const tidyFunction = `
+tidy() { { "$@" 2>&1 || :; } | sed 's/^/${tidyingMark}/' >&2; }
+`;
+
 /** What those who unpack begin with. $1: the name of the volume; $2: where it is mounted. */
-export const beginUnpacking = `
+export const beginUnpacking = `${tidyFunction}
 home=$2/.swarm-utils-restore
 rm -rf "$home" "$home.gone"
 # Whatever fails here changes nothing.
-trap 'rm -rf "$home"' EXIT
+trap 'tidy rm -rf "$home"' EXIT
 mkdir -m 700 "$home"
 mkdir "$home/unpack"
 cd "$home/unpack"

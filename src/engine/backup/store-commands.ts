@@ -1,7 +1,9 @@
 import type { OperationErrorCode } from '../../core/errors.ts';
 import { type HelperMount, type HelperReport, mergeHelperReports } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
+import { showable } from '../../core/outside-text.ts';
 import type { Step } from '../../core/step.ts';
+import { failureWords } from '../../core/text/failure-words.ts';
 import type { HelperOutcome } from '../run-helper.ts';
 import { runPlacedHelper } from '../run-placed-helper.ts';
 import type { ServiceContext, StepOutcome } from '../steps/step-executor.ts';
@@ -49,10 +51,6 @@ export class StoreFailure extends Error {
   }
 }
 
-/** Of what a program printed: its last lines say why it ended. */
-const LAST_LINES = 3;
-const MAX_LAST_WORDS = 700;
-
 /**
  * Does a step with commands on a store.
  * @param code of the failure, unless it is a time-out
@@ -91,7 +89,10 @@ function failureOf(
   redact: (text: string) => string,
 ): StoreFailure {
   const exitCode = report.tasks.at(-1)?.exitCode;
-  const words = lastWords(output?.stderr ?? report.tasks.flatMap(({ logs }) => logs), redact);
+  // Of a secret that is cut, nothing would know the rest.
+  const lines =
+    output?.stderr.map(line => showable(line, redact)) ?? report.tasks.flatMap(({ logs }) => logs);
+  const words = failureWords(lines);
   const printed = words === '' ? '' : ` It printed: ${words}`;
   return new StoreFailure(`${failure}. ${message ?? 'The helper failed.'}${printed}`, {
     ...(exitCode !== undefined && { exitCode }),
@@ -108,31 +109,4 @@ function describeFailure(error: unknown, code: OperationErrorCode): StepOutcome 
   return hasTimedOut
     ? { status: 'timed_out', message, error: { code: 'timed_out', message } }
     : { status: 'failed', message, error: { code: error.code ?? code, message } };
-}
-
-/**
- * What a program said last, without what a log puts around it and what it says while all is well. Of a secret that is cut,
- * nothing would know the rest.
- */
-function lastWords(lines: readonly string[], redact: (text: string) => string): string {
-  const words = lines
-    .filter(line => !line.includes(' level=INFO '))
-    .map(line => redact(messageOf(line.trim())))
-    .filter(line => line !== '');
-  return words.slice(-LAST_LINES).join(' | ').slice(-MAX_LAST_WORDS).toWellFormed();
-}
-
-/**
- * offen's program writes `time=… level=… msg="…" error="…"`, where the error says more, and which of its functions say so;
- * restic JSON.
- */
-function messageOf(line: string): string {
-  const [, message] =
-    /\berror="((?:[^"\\]|\\.)*)"$/.exec(line) ??
-    /\bmsg="((?:[^"\\]|\\.)*)"/.exec(line) ??
-    /"message":"((?:[^"\\]|\\.)*)"/.exec(line) ??
-    [];
-  return (
-    message?.replaceAll('\\"', '"').replaceAll(/\b(?:main|\w+\.\(\*\w+\))\.\w+(?:\.func\d+)?: /g, '') ?? line
-  );
 }

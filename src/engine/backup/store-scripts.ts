@@ -1,3 +1,4 @@
+import { tidyFunction } from './restore-folder.ts';
 import { unsealFunction, unsealKeys } from './sealed-key.ts';
 
 /**
@@ -38,10 +39,10 @@ patient_rclone() { rclone --retries 2 --low-level-retries 3 --contimeout 10s --t
  * Runs offen's program for the archive $1, and measures that while it grows: one processor compresses, another one has time.
  * Once the program ends, the archive is gone. One for a folder is put into its place last, and whole.
  */
-export const writeArchive = `${sumArchive}${unsealFunction}${unsealKeys}
+export const writeArchive = `${tidyFunction}${sumArchive}${unsealFunction}${unsealKeys}
 archive=/tmp/$1
 [ -z "\${BACKUP_ARCHIVE-}" ] || {
-  trap 'rm -rf "$BACKUP_ARCHIVE"' EXIT
+  trap 'tidy rm -rf "$BACKUP_ARCHIVE"' EXIT
   rm -rf "$BACKUP_ARCHIVE"
   mkdir -p "$BACKUP_ARCHIVE"
   place=\${BACKUP_ARCHIVE%/*}/$1
@@ -145,7 +146,7 @@ restic_code() {
  * that lacks something is removed again.
  * @see https://restic.readthedocs.io/en/stable/075_scripting.html
  */
-export const writeSnapshot = `${resticCode}
+export const writeSnapshot = `${tidyFunction}${resticCode}
 volume=$1 host=$2 service=$3 id=$4
 write_snapshot() {
   restic backup --one-file-system --quiet --json --host "$host" --tag "service=$service" --tag "volume=$volume" --tag "backup=$id" \\
@@ -176,7 +177,7 @@ esac
 cat /tmp/error >&2
 [ "$code" = 0 ] || {
   snapshot=$(sed -n 's/.*"snapshot_id":"\\([0-9a-f]*\\)".*/\\1/p' /tmp/out)
-  [ -z "$snapshot" ] || restic forget "$snapshot" >&2
+  [ -z "$snapshot" ] || tidy restic forget "$snapshot"
   exit "$code"
 }
 grep '"message_type":"summary"' /tmp/out

@@ -2,6 +2,7 @@ import type { OperationErrorCode } from '../../core/errors.ts';
 import { mergeHelperReports } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
 import type { ServiceWork, Step } from '../../core/step.ts';
+import { describeEnd } from '../backup/helper-output.ts';
 import { after, poll } from '../clock.ts';
 import { insist } from '../insist.ts';
 import type { HelperOutcome } from '../run-helper.ts';
@@ -94,7 +95,7 @@ function summarize(name: string, outcomes: readonly ExecOutcome[]): StepOutcome 
   const what =
     first === undefined
       ? `${name} ran nowhere.`
-      : `${name} failed in ${failures.length} of ${outcomes.length} tasks. ${first.message ?? ''}`.trim();
+      : `${name} failed in ${failures.length} of ${outcomes.length} tasks. ${describeEnd(first)}`;
   const message = `${what}${note}`;
   return { status, message, helper, error: { code, message } };
 }

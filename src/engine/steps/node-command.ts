@@ -3,6 +3,7 @@ import { OperationError } from '../../core/errors.ts';
 import type { HelperReport, TaskReport } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
 import { showable } from '../../core/outside-text.ts';
+import { failureWords } from '../../core/text/failure-words.ts';
 import type { HelperOutcome } from '../run-helper.ts';
 import { runDockerCommand } from './docker-command.ts';
 import type { NodeContext } from './step-executor.ts';
@@ -105,11 +106,11 @@ export function linesOf(results: readonly CommandResult[]): readonly string[] {
         timedOutAfterMs === undefined
           ? `The command ended with exit code ${exitCode}.`
           : `The command took longer than its time-out of ${timedOutAfterMs} ms.`;
-      const printed = stderr.at(-1);
+      const printed = failureWords(stderr);
       throw new NodeCommandFailure({
         status: timedOutAfterMs === undefined ? 'failed' : 'timed_out',
         report: reportHelpers([result]) ?? { name: '', tasks: [] },
-        message: printed === undefined ? what : `${what} It printed: ${printed}`,
+        message: printed === '' ? what : `${what} It printed: ${printed}`,
       });
     }
   }

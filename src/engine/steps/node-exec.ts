@@ -1,5 +1,6 @@
 import { helperName } from '../../core/helper-name.ts';
 import type { NodeWork } from '../../core/step.ts';
+import { codeOf, describeEnd } from '../backup/helper-output.ts';
 import { runDockerCommand } from './docker-command.ts';
 import type { StepExecutor } from './step-executor.ts';
 
@@ -12,22 +13,18 @@ export const nodeExec: StepExecutor<NodeWork & { kind: 'node-exec' }> = async ({
   if (isDryRun) {
     return { status: 'skipped', message: "A dry run does not run the label's text." };
   }
-  const {
-    status,
-    report,
-    message,
-    code: cause = 'exec_failed',
-  } = await runDockerCommand(world, {
+  const outcome = await runDockerCommand(world, {
     name: helperName('clean-exec', { id: node.id, name: node.hostname }, ''),
     nodeId: node.id,
     command: [shell, '-c', script],
     timeoutMs: step.timeoutMs,
     mounts: [{ type: 'scratch', target: '/tmp' }],
   });
+  const { status, report } = outcome;
   if (status === 'succeeded') {
     return { status, message: 'Done.', helper: report };
   }
-  const what = `exec failed on ${node.hostname}. ${message ?? ''}`.trim();
-  const code = status === 'timed_out' ? 'timed_out' : cause;
+  const what = `exec failed on ${node.hostname}. ${describeEnd(outcome)}`;
+  const code = codeOf(outcome, 'exec_failed');
   return { status, message: what, helper: report, error: { code, message: what } };
 };
