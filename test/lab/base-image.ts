@@ -1,12 +1,12 @@
-import { cp, link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, link, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { debianTreeRecipe, fillDebianTree } from './debian-tree.ts';
 import { isDockerHubReachable } from './docker-hub.ts';
 import { type BaseImageRecipe, baseImageRecipe } from './dockerfile.ts';
 import { cachedLayer, fileInput, type ImageLayer } from './image-layer.ts';
 import { LabError } from './lab-error.ts';
 import { machineSettings } from './machine-settings.ts';
-import { baseImagePrograms, installPackages } from './packages.ts';
 import { runChecked } from './run-command.ts';
 
 type OnProgress = (message: string) => void;
@@ -75,14 +75,11 @@ async function officialSettings({ nodeVersion }: BaseImageRecipe): Promise<strin
 }
 
 async function debianLayer(suite: string, onProgress: OnProgress): Promise<ImageLayer> {
-  const script = join(import.meta.dirname, 'debian-tree.sh');
-  return cachedLayer(`debian-${suite}`, [process.arch, await readFile(script, 'utf8')], async folder => {
-    await installPackages(baseImagePrograms, onProgress);
+  return cachedLayer(`debian-${suite}`, [process.arch, await debianTreeRecipe()], async folder => {
     onProgress(
       `Docker Hub cannot be reached: making Debian ${suite} with debootstrap (once, about half a minute)`,
     );
-    const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-    await runChecked('unshare', [...namespaces, 'sh', script, suite, folder], { timeoutMs: 600_000 });
+    await fillDebianTree(suite, [], folder, onProgress);
   });
 }
 

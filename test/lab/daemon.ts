@@ -19,6 +19,8 @@ export interface DockerDaemon {
   readonly namespacePath?: string;
   /** The name server of its containers, or the machine's own. */
   readonly resolver?: string;
+  /** The folder of a Debian whose programs it runs on, or the machine's own. */
+  readonly tree?: string | undefined;
   /** Whether it is killed when the process that started it ends. */
   readonly endsWithStarter?: boolean;
   /** Added to its configuration file (`daemon.json`). */
@@ -51,7 +53,7 @@ export async function startDocker(daemon: DockerDaemon): Promise<void> {
     argv: [
       ...network,
       ...['unshare', '--uts', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'],
-      ...['sh', initScript, daemon.hostname, daemon.resolver ?? '-'],
+      ...['sh', initScript, daemon.hostname, daemon.resolver ?? '-', daemon.tree ?? '-', stateDir],
       ...['dockerd', '--config-file', configFile],
     ],
     logFile: logFile(daemon),

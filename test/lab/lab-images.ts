@@ -1,16 +1,17 @@
 import { type AppVersion, appConfig, appScript, appVersions } from './app-image.ts';
 import { backupImages } from './backup-images.ts';
+import { dockerCliImage } from './docker-cli-image.ts';
+import type { EngineHome } from './engine-programs.ts';
 import { createImage, type Image } from './image.ts';
 import { cachedLayer, fileInput } from './image-layer.ts';
 import { busyboxLayer, certificates, copy, program, requiredProgram, script } from './image-tree.ts';
 import { withLock } from './lock.ts';
-import { dockerClient } from './packages.ts';
 import { postgresImage } from './postgres-image.ts';
 
 /** Every image of a lab's registries. */
 export interface LabImages {
   readonly app: Readonly<Record<AppVersion, Image>>;
-  /** `docker` and a shell: what helper services run. */
+  /** The Docker client of the nodes' Engine and a shell: what helper services run. */
   readonly dockerCli: Image;
   /** A shell and a real `curl`: a CI runner's container. */
   readonly runner: Image;
@@ -24,31 +25,13 @@ export interface LabImages {
   readonly postgres: Image;
 }
 
-// As the official image: the command may leave the word \`docker\` out.
-const dockerCliScript = `#!/bin/sh
-case \${1:-sh} in
-  docker | sh | /*) exec "\${@:-sh}" ;;
-  *) exec docker "$@" ;;
-esac
-`;
-
-/** Makes every image from the programs of this machine, or takes their layers from the cache. */
-export function buildLabImages(onProgress: (message: string) => void): Promise<LabImages> {
+/** Makes every image from the programs of this machine and of the nodes' Engine, or takes their layers from the cache. */
+export function buildLabImages(home: EngineHome, onProgress: (message: string) => void): Promise<LabImages> {
   return withLock(
     'layers',
     async () => {
       const base = await busyboxLayer();
       const app = await cachedLayer('app', [appScript], folder => script(folder, 'bin/app', appScript));
-      const docker = dockerClient();
-      const dockerCli = await cachedLayer(
-        'docker-cli',
-        [await fileInput(docker), dockerCliScript],
-        async folder => {
-          onProgress('making the docker-cli image');
-          await program(folder, docker, '/bin/docker');
-          await script(folder, 'bin/docker-cli', dockerCliScript);
-        },
-      );
       const curl = requiredProgram('curl');
       const runner = await cachedLayer(
         'curl',
@@ -63,7 +46,7 @@ export function buildLabImages(onProgress: (message: string) => void): Promise<L
         app: Object.fromEntries(
           appVersions.map(version => [version, createImage([base, app], appConfig(version))]),
         ) as Record<AppVersion, Image>,
-        dockerCli: createImage([base, dockerCli], { Entrypoint: ['docker-cli'], Cmd: ['sh'] }),
+        dockerCli: await dockerCliImage(home, onProgress),
         runner: createImage([base, runner], { Cmd: ['sh'] }),
         ...(await backupImages(base, onProgress)),
         postgres: await postgresImage(base, onProgress),

@@ -1,11 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
+import Docker from 'dockerode';
 import { appVersions } from './app-image.ts';
 import { removeCgroup } from './cgroups.ts';
 import { startDocker, waitForDocker } from './daemon.ts';
+import { pushDockerCli } from './docker-cli-image.ts';
+import { type EngineHome, engineHome, presentEngineHome } from './engine-programs.ts';
+import { engineReleases, type Flavour, mainFlavours } from './flavours.ts';
 import { type Image, pushImage } from './image.ts';
+import { askEngine, describeEngine, type LabEngine } from './lab-engine.ts';
 import { buildLabImages } from './lab-images.ts';
-import { createLabNode, killNode, type LabNode, nodeDaemon } from './lab-node.ts';
+import { createLabNode, killNode, type LabNode, type NodeEngine, nodeDaemon } from './lab-node.ts';
 import { createLabRegistry } from './lab-registry.ts';
 import { type LabState, writeState } from './lab-state.ts';
 import { type LabLayout, type LabShape, layoutLab } from './layout.ts';
@@ -18,8 +23,16 @@ import { formSwarm, waitForNodes } from './swarm.ts';
 
 type OnProgress = (message: string) => void;
 
-/** Brings a lab up from nothing: whatever is left of an earlier one must have been removed. */
-export async function bringUp(shape: LabShape, onProgress: OnProgress): Promise<LabState> {
+/**
+ * Brings a lab up from nothing: whatever is left of an earlier one must have been removed.
+ * @param flavour Default: the main one, or what stands in for it
+ */
+export async function bringUp(
+  shape: LabShape,
+  flavour: Flavour | undefined,
+  onProgress: OnProgress,
+): Promise<LabState> {
+  const nodeEngine = await chooseEngine(flavour, onProgress);
   const layout = layoutLab(shape);
   const privateRegistry = { username: 'lab', password: randomBytes(15).toString('base64url') };
   await mkdir(layout.stateDir, { recursive: true });
@@ -27,8 +40,8 @@ export async function bringUp(shape: LabShape, onProgress: OnProgress): Promise<
   await createNetwork(layout);
   // All of it is waited for, also when a part fails: what comes after would else be in its way.
   const [swarm, registries] = await Promise.allSettled([
-    startSwarm(layout, onProgress),
-    startRegistries(layout, privateRegistry, onProgress),
+    startSwarm(layout, nodeEngine, onProgress),
+    startRegistries(layout, nodeEngine.home, privateRegistry, onProgress),
   ]);
   if (swarm.status === 'rejected') {
     throw swarm.reason;
@@ -38,7 +51,9 @@ export async function bringUp(shape: LabShape, onProgress: OnProgress): Promise<
   }
   const state: LabState = {
     ...shape,
-    swarmNodeIds: Object.fromEntries(swarm.value),
+    engine: swarm.value.engine,
+    tree: nodeEngine.home.tree,
+    swarmNodeIds: Object.fromEntries(swarm.value.nodeIds),
     privateRegistry,
     offenImage: registries.value,
   };
@@ -70,8 +85,9 @@ export async function heal(state: LabState, onProgress: OnProgress): Promise<boo
 /** The nodes of a lab by its state, managers first, and the first of them. */
 export function labNodes(state: LabState): { nodes: readonly LabNode[]; manager: LabNode } {
   const layout = layoutLab(state);
+  const nodeEngine = { flavour: state.engine, home: state.tree === undefined ? {} : { tree: state.tree } };
   const [manager, ...others] = layout.nodes.map(node =>
-    createLabNode(layout, node, state.swarmNodeIds[node.name] ?? ''),
+    createLabNode(layout, node, nodeEngine, state.swarmNodeIds[node.name] ?? ''),
   );
   if (!manager) {
     throw new Error('unreachable: a layout has at least one node');
@@ -95,6 +111,31 @@ export async function takeDown(instance: number): Promise<void> {
   await rm(layout.stateDir, { recursive: true, force: true });
 }
 
+/** The clients of all Engines that are there, by hand for any pair of client and Engine. */
+async function pushPresentClients(client: RegistryClient): Promise<void> {
+  for (const engine of engineReleases) {
+    const home = await presentEngineHome(engine);
+    if (home) {
+      await pushDockerCli(client, engine, home);
+    }
+  }
+}
+
+/** The Engine that nodes are to run. Says loudly when another one stands in for the main one. */
+async function chooseEngine(flavour: Flavour | undefined, onProgress: OnProgress): Promise<NodeEngine> {
+  if (flavour !== undefined) {
+    return { flavour, home: await engineHome(flavour.engine, onProgress) };
+  }
+  const [main, standIn] = mainFlavours;
+  try {
+    return { flavour: main, home: await engineHome(main.engine, onProgress) };
+  } catch (error) {
+    onProgress(`!!! Engine ${main.engine} cannot be had: ${error instanceof Error ? error.message : error}`);
+    onProgress(`!!! Engine ${standIn.engine} stands in for it, with the image store ${standIn.store}`);
+    return { flavour: standIn, home: await engineHome(standIn.engine, onProgress) };
+  }
+}
+
 async function healNode(node: LabNode, onProgress: OnProgress): Promise<void> {
   await node.setLink('up');
   await node.resumeDaemon();
@@ -104,29 +145,35 @@ async function healNode(node: LabNode, onProgress: OnProgress): Promise<void> {
   }
 }
 
-async function startSwarm(layout: LabLayout, onProgress: OnProgress): Promise<Map<string, string>> {
+async function startSwarm(
+  layout: LabLayout,
+  nodeEngine: NodeEngine,
+  onProgress: OnProgress,
+): Promise<{ engine: LabEngine; nodeIds: Map<string, string> }> {
   await Promise.all(
     layout.nodes.map(async node => {
-      const daemon = nodeDaemon(layout, node);
+      const daemon = nodeDaemon(layout, node, nodeEngine);
       await startDocker(daemon);
       await waitForDocker(daemon);
     }),
   );
-  onProgress('Docker daemons answer; forming the swarm');
-  const swarmNodeIds = await formSwarm(layout);
+  const engine = await askEngine(new Docker({ socketPath: layout.nodes[0]?.socketPath }), nodeEngine.flavour);
+  onProgress(`${describeEngine(engine)}; forming the swarm`);
+  const nodeIds = await formSwarm(layout);
   onProgress('the swarm is ready');
-  return swarmNodeIds;
+  return { engine, nodeIds };
 }
 
 /** Starts the registries with the images in them, and answers what offen's image is called if it could be had. */
 async function startRegistries(
   layout: LabLayout,
+  home: EngineHome,
   credentials: RegistryCredentials,
   onProgress: OnProgress,
 ): Promise<string | undefined> {
   const { open, private: closed } = layout.registries;
   const [images] = await Promise.all([
-    buildLabImages(onProgress),
+    buildLabImages(home, onProgress),
     startRegistry(open, undefined),
     startRegistry(closed, credentials),
   ]);
@@ -147,6 +194,7 @@ async function startRegistries(
     pushApp(openClient),
     pushApp(privateClient),
     push(images.dockerCli, 'docker:cli'),
+    pushPresentClients(openClient),
     push(images.runner, 'runner:1'),
     push(images.restic, 'restic:1'),
     push(images.rclone, 'rclone:1'),

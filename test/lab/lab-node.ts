@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { answersPing, type DockerDaemon, startDocker, waitForDocker } from './daemon.ts';
+import { dockerCommand, type EngineHome } from './engine-programs.ts';
+import { type Flavour, flavourSettings } from './flavours.ts';
 import { LabError } from './lab-error.ts';
 import type { LabLayout, NodeLayout, NodeRole } from './layout.ts';
 import { namespacePath, setPort } from './network.ts';
-import { dockerClient } from './packages.ts';
 import { killUntilGone, processesInNamespace, sendSignal } from './processes.ts';
 import { type CommandOptions, type CommandResult, runChecked, runCommand } from './run-command.ts';
 
@@ -21,7 +22,7 @@ export interface LabNode {
   readonly swarmNodeId: string;
   /** A client of its Engine API. */
   engine(): Docker;
-  /** The Docker CLI against it, with a configuration folder of its own. A failure is an exit code, not an error. */
+  /** The Docker CLI of its own release against it, with a configuration folder of its own. A failure is an exit code, not an error. */
   docker(args: readonly string[], options?: Pick<CommandOptions, 'input' | 'env'>): Promise<CommandResult>;
   /** Crashes the host: kill -9 of the daemon, its containers and all else on it. Its disk stays. */
   kill(): Promise<void>;
@@ -42,12 +43,19 @@ export interface LabNode {
   createSmallVolume(name: string, sizeBytes: number): Promise<void>;
 }
 
+/** What a node runs: the kind of Engine, and where its programs are. */
+export interface NodeEngine {
+  readonly flavour: Flavour;
+  readonly home: EngineHome;
+}
+
 /** The daemon of a node, as `startDocker` takes it. */
-export function nodeDaemon(layout: LabLayout, node: NodeLayout): DockerDaemon {
+export function nodeDaemon(layout: LabLayout, node: NodeLayout, { flavour, home }: NodeEngine): DockerDaemon {
   return {
     hostname: node.name,
     stateDir: node.stateDir,
     socketPath: node.socketPath,
+    tree: home.tree,
     cgroup: node.cgroup,
     namespacePath: namespacePath(node.namespace),
     // Nothing answers there: the lab resolves the swarm's names only.
@@ -55,6 +63,7 @@ export function nodeDaemon(layout: LabLayout, node: NodeLayout): DockerDaemon {
     settings: {
       // The lab's registries, and those that a test makes.
       'insecure-registries': [layout.subnet],
+      ...flavourSettings(flavour),
     },
   };
 }
@@ -66,8 +75,14 @@ export async function killNode(node: Pick<NodeLayout, 'namespace'>): Promise<voi
 }
 
 /** A node by its layout. `swarmNodeId` is what the swarm calls it. */
-export function createLabNode(lab: LabLayout, layout: NodeLayout, swarmNodeId: string): LabNode {
-  const daemon = nodeDaemon(lab, layout);
+export function createLabNode(
+  lab: LabLayout,
+  layout: NodeLayout,
+  nodeEngine: NodeEngine,
+  swarmNodeId: string,
+): LabNode {
+  const daemon = nodeDaemon(lab, layout, nodeEngine);
+  const [client, ...clientArgs] = dockerCommand(nodeEngine.home);
   const engine = () => new Docker({ socketPath: layout.socketPath });
 
   return {
@@ -81,8 +96,8 @@ export function createLabNode(lab: LabLayout, layout: NodeLayout, swarmNodeId: s
       const config = join(layout.stateDir, 'docker-config');
       await mkdir(config, { recursive: true });
       return runCommand(
-        dockerClient(),
-        ['--config', config, '--host', `unix://${layout.socketPath}`, ...args],
+        client,
+        [...clientArgs, '--config', config, '--host', `unix://${layout.socketPath}`, ...args],
         options,
       );
     },

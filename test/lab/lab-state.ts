@@ -1,10 +1,14 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { LabEngine } from './lab-engine.ts';
 import { type LabLayout, type LabShape, layoutLab } from './layout.ts';
 import type { RegistryCredentials } from './registry-process.ts';
 
 /** What a running lab's state file says. It is written once, when the lab is whole. */
 export interface LabState extends LabShape {
+  readonly engine: LabEngine;
+  /** The folder that the nodes have their programs from, where it is not this machine. */
+  readonly tree?: string | undefined;
   /** The swarm's node ids by node name. */
   readonly swarmNodeIds: Readonly<Record<string, string>>;
   readonly privateRegistry: RegistryCredentials;

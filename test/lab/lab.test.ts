@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { flavourName, flavours } from './flavours.ts';
 import { connectLab, type Lab, startLab, stopLab } from './lab.ts';
 import { namespacePath } from './network.ts';
 import { processesInNamespace } from './processes.ts';
@@ -53,6 +54,32 @@ describe('a lab', { timeout: 300_000 }, () => {
     assert.deepEqual(nodeIds(await connectLab(instance)), nodeIds(lab));
   });
 
+  test('says what its Engine is, and runs that on every node', async () => {
+    const { engine, store, version, apiVersion } = lab.engine;
+    for (const node of lab.nodes) {
+      const said = await node.engine().version();
+      assert.deepEqual([said.Version, said.ApiVersion], [version, apiVersion]);
+      const { stdout } = await node.docker(['version', '--format', '{{.Client.Version}}']);
+      assert.equal(stdout.trim(), version, 'its client is of the same release');
+    }
+    const other = flavours.find(flavour => flavourName(flavour) !== flavourName({ engine, store }));
+    await assert.rejects(startLab({ ...shape, flavour: other }), { code: 'other-shape' });
+  });
+
+  test('has the clients of other Engines, for helpers that are older or newer than their nodes', async () => {
+    const other = lab.engine.engine === '20' ? '26' : '20';
+    const socket = 'type=bind,source=/var/run/docker.sock,target=/var/run/docker.sock';
+    const clientOf = async (image: string) => {
+      const ask = ['version', '--format', '{{.Client.Version}} {{.Server.Version}}'];
+      const { stdout, stderr } = await lab.manager.docker(['run', '--rm', '--mount', socket, image, ...ask]);
+      assert.ok(stdout.trim().endsWith(` ${lab.engine.version}`), stderr);
+      return stdout.split('.')[0];
+    };
+    const own = await clientOf(lab.images.dockerCli);
+    assert.equal(own, lab.engine.version.split('.')[0]);
+    assert.equal(await clientOf(await lab.dockerCliOf(other)), other);
+  });
+
   test('has application images that do what their names say', async () => {
     const { app, privateApp } = lab.images;
     const { username, password, address } = lab.privateRegistry;
@@ -70,7 +97,10 @@ describe('a lab', { timeout: 300_000 }, () => {
     assert.doesNotMatch(await task(lab, 'slow', /./), /Running/);
     assert.match(await task(lab, 'crash', /Failed|Complete/), /Failed.*non-zero exit \(1\)/);
     assert.match(await task(lab, 'unhealthy', /Failed|Complete/), /Failed.*unhealthy container/);
-    assert.match(await task(lab, 'refused', /Rejected|Running/), /Rejected.*No such image/);
+    assert.match(
+      await task(lab, 'refused', /Rejected|Running/),
+      /Rejected.*(No such image|no basic auth credentials)/,
+    );
     assert.match(await task(lab, 'private', /Running|Rejected/), /Running/);
     assert.match(await task(lab, 'slow', /Running|Failed/), /Running/);
     const logs = await lab.manager.docker(['service', 'logs', '--raw', 'crash']);
@@ -152,6 +182,18 @@ describe('a lab', { timeout: 300_000 }, () => {
     assert.deepEqual(await processesInNamespace(namespacePath(`swarm-lab-${instance}-worker-1`)), []);
     await worker.start();
     assert.equal(await worker.isRunning(), true);
+
+    await worker.createSmallVolume('tight', 1024 * 1024);
+    const fill = ['run', '--rm', '--mount', 'source=tight,target=/data', lab.images.app['1']];
+    const filled = await worker.docker([
+      ...fill,
+      'dd',
+      'if=/dev/zero',
+      'of=/data/file',
+      'bs=64k',
+      'count=32',
+    ]);
+    assert.match(filled.stderr, /No space left on device/);
 
     await worker.pauseDaemon();
     assert.equal(await worker.isRunning(), false);

@@ -1,4 +1,8 @@
 import { type AppVersion, appVersions } from './app-image.ts';
+import { pushDockerCli } from './docker-cli-image.ts';
+import { engineHome } from './engine-programs.ts';
+import { type EngineRelease, type Flavour, flavourName, flavourOfName } from './flavours.ts';
+import type { LabEngine } from './lab-engine.ts';
 import { LabError } from './lab-error.ts';
 import { bringUp, heal, labNodes, takeDown } from './lab-lifecycle.ts';
 import type { LabNode } from './lab-node.ts';
@@ -19,7 +23,7 @@ export interface LabImageReferences {
   readonly app: Readonly<Record<AppVersion, string>>;
   /** The same in the private registry. */
   readonly privateApp: Readonly<Record<AppVersion, string>>;
-  /** `docker` and a shell, for helper services. */
+  /** The Docker client of the nodes' release and a shell, for helper services. */
   readonly dockerCli: string;
   /** A shell and `curl`, for what a CI runner does. */
   readonly runner: string;
@@ -41,6 +45,8 @@ export interface LabImageReferences {
 /** A swarm of real Docker daemons on this machine, with two real registries. */
 export interface Lab {
   readonly instance: number;
+  /** What all its nodes run. */
+  readonly engine: LabEngine;
   /** This machine's address as the nodes and their containers see it: servers of tests listen there. */
   readonly hostAddress: string;
   /** Managers first. */
@@ -55,6 +61,11 @@ export interface Lab {
    * open registry. Unchanged sources are not built again. See `buildProjectImage`.
    */
   buildProjectImage(options?: BuildOptions): Promise<string>;
+  /**
+   * The image for helper services with the client of another Engine: pushed when it is first asked for. Throws
+   * `command-failed` where it cannot be had.
+   */
+  dockerCliOf(engine: EngineRelease): Promise<string>;
   /** Starts the lab's S3, or mends and takes the one that runs: a second. It goes with the lab. */
   startS3(): Promise<LabS3>;
   /**
@@ -68,15 +79,23 @@ export interface Lab {
 
 /** What to start and whom to tell about it. */
 export interface StartOptions extends LabShape {
+  /**
+   * Default: the one that SWARM_UTILS_LAB_FLAVOUR names (`26-graph`), else that of the lab that runs, else the main one
+   * (`mainFlavours`).
+   */
+  readonly flavour?: Flavour | undefined;
   readonly onProgress?: (message: string) => void;
 }
 
 /**
  * Brings a lab up, or mends and takes the one that is there. Safe after a killed run and with others doing the same.
- * Throws `not-supported` where this machine or user cannot have one, `other-shape` when one with other nodes runs.
+ * Throws `not-supported` where this machine or user cannot have one, `other-shape` when one with other nodes or
+ * another Engine runs.
  */
 export async function startLab(options: StartOptions): Promise<Lab> {
   const { instance, nodes, managers, onProgress = () => undefined } = options;
+  const named = process.env.SWARM_UTILS_LAB_FLAVOUR;
+  const flavour = options.flavour ?? (named === undefined ? undefined : flavourOfName(named));
   const shape = { instance, nodes, managers };
   const layout = layoutLab(shape);
   requirePrivileges();
@@ -86,12 +105,12 @@ export async function startLab(options: StartOptions): Promise<Lab> {
     async () => {
       const state = await readState(instance);
       if (state && (await heal(state, onProgress))) {
-        refuseOtherShape(state, shape);
+        refuseOtherShape(state, shape, flavour);
         return createLab(state);
       }
       await takeDown(instance);
       try {
-        return createLab(await bringUp(shape, onProgress));
+        return createLab(await bringUp(shape, flavour, onProgress));
       } catch (error) {
         await takeDown(instance);
         throw error;
@@ -137,6 +156,7 @@ function createLab(state: LabState): Lab {
     >;
   const parts = {
     instance: layout.instance,
+    engine: state.engine,
     hostAddress: layout.hostAddress,
     nodes,
     manager,
@@ -159,6 +179,10 @@ function createLab(state: LabState): Lab {
       missing: registry.reference('missing:1'),
     },
     buildProjectImage: options => buildProjectImage(registry, options),
+    async dockerCliOf(engine) {
+      const home = await engineHome(engine, () => undefined);
+      return registry.reference(await pushDockerCli(registry.client, engine, home));
+    },
     startS3: () => withLock(layout.prefix, () => startS3(layout, () => undefined)),
     reset: async () => {
       await Promise.all([resetLab(parts), resetS3(layout)]);
@@ -167,11 +191,17 @@ function createLab(state: LabState): Lab {
   };
 }
 
-function refuseOtherShape(state: LabShape, wanted: LabShape): void {
+function refuseOtherShape(state: LabState, wanted: LabShape, flavour: Flavour | undefined): void {
   if (state.nodes !== wanted.nodes || state.managers !== wanted.managers) {
     throw new LabError(
       'other-shape',
       `Lab ${state.instance} runs with ${state.nodes} nodes, ${state.managers} of them managers. Take it down first.`,
+    );
+  }
+  if (flavour !== undefined && flavourName(flavour) !== flavourName(state.engine)) {
+    throw new LabError(
+      'other-shape',
+      `Lab ${state.instance} runs with the Engine ${flavourName(state.engine)}, not ${flavourName(flavour)}. Take it down first.`,
     );
   }
 }

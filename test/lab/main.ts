@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
-import { connectLab, type Lab, startLab, stopLab } from './lab.ts';
+import { type Flavour, parseFlavour } from './flavours.ts';
+import { connectLab, type Lab, type StartOptions, startLab, stopLab } from './lab.ts';
+import { describeEngine } from './lab-engine.ts';
 import { LabError } from './lab-error.ts';
 
 const usage = `A real Docker swarm on this machine, for tests, the demo and trying things out.
 
-  npm run lab -- up [--nodes 3] [--managers 1] [--instance 0]
+  npm run lab -- up [--engine 28] [--store containerd] [--nodes 3] [--managers 1] [--instance 0]
   npm run lab -- status [--instance 0]
   npm run lab -- image [--instance 0]
   npm run lab -- reset [--instance 0]
@@ -16,6 +18,8 @@ const usage = `A real Docker swarm on this machine, for tests, the demo and tryi
   reset   removes every service, config, secret, network, container and volume of the swarm
   down    takes everything down; nothing is left but caches
 
+  --engine E     20, 26 or 28 (what Debian's coming release has): what the nodes run
+  --store S      graph or containerd (not with 20): where their Engine keeps its images
   --nodes N      number of Docker hosts, managers included (1-50)
   --managers N   how many of them are managers
   --instance N   labs of different instances (0-9) run side by side
@@ -35,7 +39,12 @@ async function main(): Promise<void> {
   const instance = Number(values.instance);
   switch (command) {
     case 'up':
-      return up(instance, Number(values.nodes), Number(values.managers));
+      return up({
+        instance,
+        nodes: Number(values.nodes),
+        managers: Number(values.managers),
+        flavour: wantedFlavour(values.engine, values.store),
+      });
     case 'down':
       await stopLab(instance, progress());
       console.log(`Lab ${instance} is down.`);
@@ -59,6 +68,8 @@ function parseArguments() {
     return parseArgs({
       allowPositionals: true,
       options: {
+        engine: { type: 'string' },
+        store: { type: 'string' },
         nodes: { type: 'string', default: '3' },
         managers: { type: 'string', default: '1' },
         instance: { type: 'string', default: '0' },
@@ -70,15 +81,20 @@ function parseArguments() {
   }
 }
 
-async function up(instance: number, nodes: number, managers: number): Promise<void> {
+function wantedFlavour(engine: string | undefined, store: string | undefined): Flavour | undefined {
+  return engine === undefined && store === undefined ? undefined : parseFlavour(engine, store);
+}
+
+async function up(options: StartOptions): Promise<void> {
   const onProgress = progress();
-  const lab = await startLab({ instance, nodes, managers, onProgress });
+  const lab = await startLab({ ...options, onProgress });
   onProgress('up');
   await describe(lab);
 }
 
 async function describe(lab: Lab): Promise<void> {
   const running = (is: boolean) => (is ? 'running' : 'NOT RUNNING');
+  console.log(describeEngine(lab.engine));
   for (const node of lab.nodes) {
     console.log(
       `${node.name.padEnd(12)} ${node.address.padEnd(12)} ${running(await node.isRunning()).padEnd(12)} ${node.socketPath}`,
