@@ -60,7 +60,11 @@ each container; plus the lock's and extra time-outs.
 ${table(
   ['field', 'default', 'meaning'],
   [
-    ['`nodeName`', 'required', 'The whole host name. Two nodes of one name are cleaned by nobody (422).'],
+    [
+      '`nodeName`',
+      'required',
+      'Host name or id. Of several entries of one host name the one that is not down counts; if there are more, 422 `ambiguous_name` names them.',
+    ],
     ['`dryRun`', '`false`', 'Only list what would go; change nothing.'],
     ['`waitRes`', '`true`', 'As for an update.'],
     ['`token`', '-', 'Instead of the header.'],
@@ -140,7 +144,7 @@ ${table(
     [
       '`nodeName`',
       'where the data lives',
-      'Node to restore to, with or without the volume so far. Admins only: else 422 `node_not_allowed`.',
+      'Host name or id of the node to restore to, with or without the volume so far. Admins only: else 422 `node_not_allowed`.',
     ],
     [
       '`drill`',

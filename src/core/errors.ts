@@ -41,6 +41,7 @@ export type OperationErrorCode =
   | 'exec_failed'
   | 'helper_busy'
   | 'helper_failed'
+  | 'ambiguous_name'
   | 'node_unavailable'
   | 'not_removed'
   | 'backup_target_incomplete'

@@ -43,7 +43,7 @@ export interface RestoreRequest {
   readonly volume?: string;
   /** The id of a backup, or the name of one archive or snapshot in it. Absent: the newest that has all volumes. */
   readonly backup?: string;
-  /** Host name of the node whose volumes are restored. Absent: where the service's data lives. */
+  /** Host name or id of the node whose volumes are restored. Absent: where the service's data lives. */
   readonly nodeName?: string;
   /** Restore into a scratch volume, count what is in it, and remove it: nothing of the service is touched. */
   readonly isDrill: boolean;

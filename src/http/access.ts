@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { type Finding, mayRead, visibilityOf } from '../core/authorize.ts';
 import { RequestError, type RequestErrorCode } from '../core/errors.ts';
 import { type Caller, summarizeCaller } from '../core/operation.ts';
+import { describeAmbiguity, describeNode, findNamedNodes } from '../core/placement/node-name.ts';
 import { type NodeTarget, nodeTarget, type ServiceTarget, type Target } from '../core/target.ts';
 import type { ParsedTargets } from '../engine/parsed-targets.ts';
 import type { Node, Service, Swarm } from '../engine/swarm.ts';
@@ -14,7 +15,7 @@ export interface Access {
    */
   findTarget(caller: Caller, serviceName: string): Promise<ServiceTarget>;
   /**
-   * The node of this host name, whoever asks.
+   * The node of this host name or id, whoever asks. Of several entries of one host name the one that is not down counts.
    * @throws RequestError as `refuse` says when there is none; `ambiguous_name` when there are several and the caller may
    *   clean one of them at least
    */
@@ -91,24 +92,20 @@ export function createAccess(swarm: Swarm, parsedTargets: ParsedTargets, log: Lo
       return parsedTargets.of(service);
     },
     async findNodeTarget(caller, nodeName) {
-      const nodes = (await listNodes()).filter(({ hostname }) => hostname === nodeName).map(nodeTarget);
-      const [target] = nodes;
-      if (target === undefined) {
+      const nodes = findNamedNodes(await listNodes(), nodeName);
+      const [node] = nodes;
+      if (node === undefined) {
         throw await refuseUnknown(caller, 'access.no_node', 'there is no such node');
       }
       if (nodes.length === 1) {
-        return target;
+        return nodeTarget(node);
       }
-      if (!nodes.some(node => mayRead(caller, node))) {
+      if (!nodes.some(each => mayRead(caller, nodeTarget(each)))) {
         throw await refuse(caller);
       }
-      throw new RequestError(
-        'ambiguous_name',
-        'Several nodes have this host name: give them different ones.',
-        {
-          details: nodes.map(({ id }) => `node ${id}`),
-        },
-      );
+      throw new RequestError('ambiguous_name', describeAmbiguity(nodeName, nodes), {
+        details: nodes.map(each => `node ${describeNode(each)}`),
+      });
     },
     async mayReadTarget(caller, { kind, id }) {
       if (caller.kind === 'admin') {

@@ -9,6 +9,7 @@ export const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
   busy: 409,
   helper_busy: 409,
   backup_target_incomplete: 422,
+  ambiguous_name: 422,
   not_authorized_any_more: 424,
   target_gone: 424,
   own_service: 424,

@@ -26,7 +26,7 @@ export const serviceNameField = z
 export const nodeNameField = z
   .string({ error: issue => (issue.input === undefined ? 'is required' : 'must be a string') })
   .refine(name => name.length <= MAX_NODE_NAME && NODE_NAME.test(name), {
-    error: `must be the host name of a node: 1 to ${MAX_NODE_NAME} of A-Z, a-z, 0-9, "_", "-" and "."`,
+    error: `must be the host name or the id of a node: 1 to ${MAX_NODE_NAME} of A-Z, a-z, 0-9, "_", "-" and "."`,
   });
 
 /** The exact name of a volume. Whether the service has it is another question. */

@@ -343,13 +343,26 @@ suite('where the data lives', () => {
     });
   }
 
-  test('must be told by one name', async () => {
+  test('is named by its host name or its id, and one that came back is the entry that is not down', async () => {
+    const { world, restore: run } = openShop();
+    world.swarm.addNode({ id: 'node-2', hostname: 'twin', state: 'down' });
+    world.swarm.addNode({ id: 'node-3', hostname: 'twin' });
+    for (const nodeName of ['twin', 'node-3']) {
+      const { end, step } = await run({ nodeName });
+      assert.equal(end.status, 'succeeded');
+      assert.match(`${step('find')?.message}`, /to twin/);
+    }
+  });
+
+  test('must be told by a name that one node has', async () => {
     const { world, restore: run } = openShop();
     world.swarm.addNode({ id: 'node-2', hostname: 'twin' });
     world.swarm.addNode({ id: 'node-3', hostname: 'twin' });
+    const { error } = (await run({ nodeName: 'twin' })).end;
+    assert.equal(error?.code, 'ambiguous_name');
     assert.match(
-      `${(await run({ nodeName: 'twin' })).end.error?.message}`,
-      /more than one node of that name/,
+      `${error?.message}`,
+      /node-2 \(ready, active\), node-3 \(ready, active\).*docker node rm OLDID/,
     );
     assert.equal((await run({ nodeName: 'nobody' })).end.error?.code, 'node_unavailable');
   });

@@ -97,7 +97,6 @@ test('nodes that are not there and nodes that are not the caller’s have one an
     ['WORKER-1', nodeToken],
     ['worker-1', shopToken],
     ['worker-1', 'canary-twin-token'],
-    ['id-1', nodeToken],
     ['worker-1', fakeJwt({ jti: '1' })],
     ['worker-9', fakeJwt({ jti: '2' })],
   ] as const) {
@@ -111,16 +110,40 @@ test('nodes that are not there and nodes that are not the caller’s have one an
   assert.doesNotMatch(logged(), /worker-9|canary-/);
 });
 
-test('of two nodes of one name neither is cleaned, and who may is told why', async context => {
+test('of two nodes of one name neither is cleaned, and who may is told why and what to do', async context => {
   const { cleanNode, operations } = await setUp(context);
   for (const token of [adminToken, 'canary-twin-token']) {
     const { status, json } = await cleanNode({ nodeName: 'twin' }, token);
     assert.deepEqual(
       [status, json.error.code, json.error.details],
-      [422, 'ambiguous_name', ['node id-3', 'node id-4']],
+      [422, 'ambiguous_name', ['node id-3 (ready, active)', 'node id-4 (ready, active)']],
     );
+    assert.match(json.error.message, /2 nodes are called twin.*Give the id.*docker node rm OLDID/);
   }
   assert.equal(operations.starts.length, 0);
+});
+
+test('a node may be named by its id', async context => {
+  const { cleanNode, operations } = await setUp(context);
+  assert.equal((await cleanNode({ nodeName: 'id-1' }, nodeToken)).status, 200);
+  assert.equal((await cleanNode({ nodeName: 'id-4' }, adminToken)).status, 200);
+  assert.deepEqual(
+    operations.starts.map(({ target: { id, name } }) => [id, name]),
+    [
+      ['id-1', 'worker-1'],
+      ['id-4', 'twin'],
+    ],
+  );
+});
+
+test('of a machine that left and joined again the entry that is not down counts', async context => {
+  const { cleanNode, operations, swarm } = await setUp(context);
+  swarm.addNode({ id: 'id-3', hostname: 'twin', state: 'down' });
+  assert.equal((await cleanNode({ nodeName: 'twin' }, adminToken)).status, 200);
+  assert.deepEqual(
+    operations.starts.map(({ target: { id } }) => id),
+    ['id-4'],
+  );
 });
 
 test('what is wrong with a node’s labels is said to who may clean it', async context => {

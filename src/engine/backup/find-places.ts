@@ -1,5 +1,6 @@
 import type { VolumePlace } from '../../core/backup.ts';
 import { OperationError } from '../../core/errors.ts';
+import { describeAmbiguity, findNamedNodes } from '../../core/placement/node-name.ts';
 import { insist } from '../insist.ts';
 import { settleAll } from '../settle-all.ts';
 import type { EngineWorld } from '../steps/step-executor.ts';
@@ -21,9 +22,9 @@ export interface DataPlaces {
  * Where the data of volumes lives: on the nodes of the service's running tasks, else on those that its newest tasks were
  * on, as far as the swarm remembers. Of volumes that the service does not mount, or when no task is known, every node that
  * helpers can run on is asked whether it has them.
- * @param nodeName a node to look at instead of all that; it need not have the volumes
+ * @param nodeName host name or id of a node to look at instead of all that; it need not have the volumes
  * @throws OperationError `volume_not_found` for a volume that is nowhere; `node_unavailable` for a place that no helper can
- *   run on, or a name that is no node's
+ *   run on, or a name that is no node's; `ambiguous_name` for one that several have
  * @throws SwarmError
  */
 export async function findPlaces(
@@ -112,10 +113,13 @@ function placesOn(nodes: readonly Node[], volumes: readonly string[]): readonly 
 }
 
 function findByName(nodes: readonly Node[], name: string): Node {
-  const [node, other] = nodes.filter(({ hostname }) => hostname === name);
-  if (node === undefined || other !== undefined) {
-    const what = node === undefined ? 'There is no node' : 'There is more than one node';
-    throw new OperationError('node_unavailable', `${what} of that name. Nothing was done.`);
+  const named = findNamedNodes(nodes, name);
+  const [node] = named;
+  if (node === undefined) {
+    throw new OperationError('node_unavailable', 'No node has that host name or id. Nothing was done.');
+  }
+  if (named.length > 1) {
+    throw new OperationError('ambiguous_name', `${describeAmbiguity(name, named)} Nothing was done.`);
   }
   return node;
 }
