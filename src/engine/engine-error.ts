@@ -1,3 +1,4 @@
+import { readRegistryWords } from './docker/registry-words.ts';
 import { SwarmError, type SwarmErrorCode } from './swarm.ts';
 
 /** What a failed request to the Engine means. An answer that did not come means that the Engine is away. */
@@ -28,14 +29,14 @@ function readCode(status: number | undefined, message: string): SwarmErrorCode {
 export function readRegistryError(error: unknown, name: string): SwarmError {
   const status = statusOf(error);
   const message = messageOf(error);
-  const fail = (code: SwarmErrorCode) => new SwarmError(code, `${name}: ${message}`, { cause: error });
-  if (/not found|unknown|no such/i.test(message) && !/no such host/.test(message)) {
-    return fail('image_not_found');
+  if (status === undefined && !isTimeout(error)) {
+    return readEngineError(error);
   }
-  if (status === 401 || status === 403 || /unauthorized|denied|no basic auth/i.test(message)) {
-    return fail('registry_unauthorized');
-  }
-  return status === undefined && !isTimeout(error) ? readEngineError(error) : fail('registry_unreachable');
+  const { fault, advice } = readRegistryWords(status, message);
+  const [registry = ''] = name.split('/', 1);
+  // Before the words, for those of a registry can be longer than what is shown.
+  const why = advice === undefined ? '' : `${advice.replaceAll('REGISTRY', registry)} The Engine says: `;
+  return new SwarmError(fault, `${name}: ${why}${message}`, { cause: error });
 }
 
 function isTimeout(error: unknown): boolean {
