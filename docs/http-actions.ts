@@ -1,6 +1,12 @@
 import { routes } from '../src/http/routes.ts';
 import { table } from './table.ts';
 
+const forceRow = [
+  '`force`',
+  '`false`',
+  'Confirms that nothing of the service runs any more on the nodes that are down. Admins only: else 422 `force_not_allowed`.',
+] as const;
+
 /** The part of the reference of HTTP that is about actions, a section for each route. */
 export function actionSections(): string {
   return `## Update a service
@@ -113,15 +119,27 @@ curl --fail-with-body http://swarm-utils:3000${routes.cleanNodes.path} \\
 \`\`\`
 
 ## Back up a service
-\`POST ${routes.backupService.path}\` with \`serviceName\`, \`waitRes\` and \`token\` does what the labels under \`swarm-utils.backup.\` say. Its steps:
+\`POST ${routes.backupService.path}\` does what the labels under \`swarm-utils.backup.\` say.
+
+${table(
+  ['field', 'default', 'meaning'],
+  [
+    ['`serviceName`', 'required', 'The whole name.'],
+    forceRow,
+    ['`waitRes`', '`true`', 'As for an update.'],
+    ['`token`', '-', 'Instead of the header.'],
+  ],
+)}
+
+Its steps:
 
 | step | what it does |
 | --- | --- |
 | \`locate\` | finds the nodes that hold the volumes, before anything is touched; one that is not there is \`volume_not_found\` |
 | \`exec\` | the label's text in every running task's container |
-| \`stop\` | where the label says so: scales to 0 and waits until no task is left on any node |
+| \`stop\` | where the label says so: scales to 0 and waits until no task is left on any node, for as long at least as \`stop_grace_period\` gives them |
 | \`upload\` | writes each volume from each node that holds it |
-| \`start\` | back to the replicas it had, *whatever came between* |
+| \`start\` | back to the replicas it had, *whatever came between*; but not while an old task may still run (\`not_stopped\`): then swarm-utils starts it by itself as soon as that has ended |
 | \`verify\` | reads from the store that what was written is there and whole |
 | \`forget\` | removes what is older than the retention |
 
@@ -151,6 +169,7 @@ ${table(
       '`false`',
       'Restore into scratch volumes, count files and bytes, remove them; the service is not touched. Also `?drill=true` in the query.',
     ],
+    forceRow,
     ['`waitRes`', '`true`', 'As for an update.'],
     ['`token`', '-', 'Instead of the header.'],
   ],

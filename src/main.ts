@@ -9,6 +9,7 @@ import { isFinished, type Operation } from './core/operation.ts';
 import { createRedactor } from './core/redactor.ts';
 import { createCron } from './cron.ts';
 import { createBackupsView } from './engine/backup/show-backups.ts';
+import { createBell } from './engine/bell.ts';
 import { systemClock } from './engine/clock.ts';
 import { createDockerodeSwarm } from './engine/dockerode.ts';
 import { createJournal } from './engine/journal.ts';
@@ -107,6 +108,7 @@ async function serve(config: Config, log: Log, redact: (text: string) => string)
       log.warn({ event: 'journal.unreadable', ...config }, 'a Docker config that is no entry of the journal'),
     ),
     isOwnService: createOwnServiceCheck(swarm, container),
+    leftBehind: createBell(),
     redact,
   };
   const lock = createLock();

@@ -8,6 +8,7 @@ import { isPackageEvent, matchGrant } from './match-grant.ts';
 import {
   type ActionRequest,
   actionNames,
+  type BackupRequest,
   type Caller,
   type CleanNodeRequest,
   type RestoreRequest,
@@ -94,10 +95,7 @@ export function authorize(caller: Caller, request: ActionRequest, target: Target
   if (ask.targetKind === 'service' && ask.request.action === 'update') {
     return decideOnImage(caller, ask.request, ask.target);
   }
-  const refusals =
-    ask.targetKind === 'service' && ask.request.action === 'restore'
-      ? checkRestore(caller, ask.request, ask.target)
-      : [];
+  const refusals = ask.targetKind === 'service' ? checkParameters(caller, ask.request, ask.target) : [];
   return refusals.length > 0 ? deny(refusals) : decideOnEvent(caller, ask);
 }
 
@@ -172,6 +170,24 @@ function checkIdentities(
     findings.push(found);
   }
   return findings;
+}
+
+function checkParameters(caller: Caller, request: ServiceRequest, target: ServiceTarget): readonly Finding[] {
+  switch (request.action) {
+    case 'backup':
+      return checkForce(caller, request);
+    case 'restore':
+      return [...checkRestore(caller, request, target), ...checkForce(caller, request)];
+    default:
+      return [];
+  }
+}
+
+/** What is said of a node that is down, and is not so, costs data. */
+function checkForce(caller: Caller, { isForce = false }: BackupRequest | RestoreRequest): readonly Finding[] {
+  return isForce && caller.kind !== 'admin'
+    ? [{ reason: 'force_not_allowed', message: 'Only an admin can force a backup or a restore.' }]
+    : [];
 }
 
 /** A volume of one name is on every node another one, and on another node perhaps somebody else's. */

@@ -21,6 +21,7 @@ const visibilityByReason = {
   image_not_allowed: 'open',
   volume_not_allowed: 'open',
   node_not_allowed: 'open',
+  force_not_allowed: 'open',
 } as const;
 
 export type DenyReason = keyof typeof visibilityByReason;

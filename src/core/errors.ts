@@ -11,6 +11,7 @@ export type RequestErrorCode =
   | 'image_not_allowed'
   | 'volume_not_allowed'
   | 'node_not_allowed'
+  | 'force_not_allowed'
   | 'label_fault'
   | 'issuer_unavailable'
   | 'swarm_unavailable'

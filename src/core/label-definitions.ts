@@ -183,6 +183,11 @@ export const backupLabels = {
     durationMsValue,
     'Time for the upload of a volume.',
   ),
+  volumesShared: define(
+    'backup.volumes.shared',
+    booleanValue,
+    'Whether volumes of one name on several nodes are one storage. Default: judged by driver and options.',
+  ),
   s3Url: define('backup.volume-list-upload.s3.url', s3HostValue, 'Host of the S3 server.'),
   s3Https: define('backup.volume-list-upload.s3.https', booleanValue, 'Whether to use HTTPS.'),
   s3AccessKey: defineSecret('backup.volume-list-upload.s3.access-key', textValue, 'Access key.'),

@@ -87,6 +87,8 @@ export interface BackupLabels extends ActionLabels {
   readonly stopTimeoutMs?: number;
   readonly startTimeoutMs?: number;
   readonly volumes: readonly string[];
+  /** Whether volumes of one name on several nodes are one storage. Absent: driver and options tell. */
+  readonly isShared?: boolean;
   /** For one volume. */
   readonly uploadTimeoutMs?: number;
   readonly engine: BackupEngine;
@@ -260,6 +262,7 @@ function readBackup(reader: LabelReader, isEnabled: boolean): Omit<BackupLabels,
       stopTimeoutMs: reader.read(labels.stopTimeout),
       startTimeoutMs: reader.read(labels.startTimeout),
       uploadTimeoutMs: reader.read(labels.volumesTimeout),
+      isShared: reader.read(labels.volumesShared),
     }),
   };
 }

@@ -34,6 +34,8 @@ export interface CleanNodeRequest {
 /** Backs the service's volumes up, as its labels say. */
 export interface BackupRequest {
   readonly action: 'backup';
+  /** Of nodes that are down an admin confirms that nothing of the service runs there any more. Absent: no. */
+  readonly isForce?: boolean;
 }
 
 /** Brings volumes of the service back from a backup. */
@@ -47,6 +49,8 @@ export interface RestoreRequest {
   readonly nodeName?: string;
   /** Restore into a scratch volume, count what is in it, and remove it: nothing of the service is touched. */
   readonly isDrill: boolean;
+  /** As of a backup. */
+  readonly isForce?: boolean;
 }
 
 export type ServiceRequest = UpdateRequest | CleanServiceRequest | BackupRequest | RestoreRequest;

@@ -2,6 +2,7 @@ import { OperationError } from '../core/errors.ts';
 import { after, type Clock, poll } from './clock.ts';
 import { insist } from './insist.ts';
 import type { StoppedService } from './journal.ts';
+import { awaitOldTasks } from './old-tasks.ts';
 import { type Service, type Swarm, SwarmError, type Task } from './swarm.ts';
 import { isTerminal } from './task-report.ts';
 
@@ -20,13 +21,24 @@ const WRITE_ATTEMPTS = 10;
 const ASSIGN_TIMEOUT_MS = 2000;
 
 /**
- * Gives a service that was scaled to 0 its replicas again. Those that somebody else gave it are left as they are. Safe to be
- * done again after it was killed at any point.
- * @throws OperationError `update_conflict`
+ * Gives a service that was scaled to 0 its replicas again, once nothing of it runs any more: two at a time would write to one
+ * volume. Those that somebody else gave it are left as they are. Safe to be done again after it was killed at any point.
+ * @param until how long to wait for old tasks; it has looked once at least
+ * @throws OperationError `not_stopped` when one may still run; `update_conflict`
  * @throws SwarmError
  */
-export async function scaleBack(world: BringBackWorld, stopped: StoppedService): Promise<Comeback> {
-  const isWithout = async ({ replicas }: Service) => replicas === 0 && stopped.replicas > 0;
+export async function scaleBack(
+  world: BringBackWorld,
+  stopped: StoppedService,
+  until: Date = world.clock.now(),
+): Promise<Comeback> {
+  const isWithout = async ({ replicas }: Service) => {
+    if (replicas !== 0 || stopped.replicas === 0) {
+      return false;
+    }
+    await awaitOldTasks(world, stopped, until);
+    return true;
+  };
   const { service, hasWritten } = await writeWhile(world, stopped, isWithout);
   return service === undefined ? { status: 'gone' } : { status: hasWritten ? 'scaled' : 'kept', service };
 }

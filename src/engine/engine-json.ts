@@ -6,6 +6,7 @@ import {
   type Node,
   type RegistryImage,
   type Service,
+  type ServiceMount,
   type SwarmConfig,
   SwarmError,
   type Task,
@@ -39,7 +40,9 @@ export interface ServiceSpecJson {
   readonly TaskTemplate: {
     readonly ContainerSpec?: {
       readonly Image: string;
-      readonly Mounts?: readonly { readonly Type: string; readonly Source?: string }[] | null;
+      readonly Mounts?: readonly MountJson[] | null;
+      /** Nanoseconds. */
+      readonly StopGracePeriod?: number;
     };
     readonly ForceUpdate?: number;
     readonly LogDriver?: { readonly Name?: string };
@@ -63,6 +66,17 @@ interface PlacementJson {
   readonly Platforms?: readonly object[] | null;
 }
 
+interface MountJson {
+  readonly Type: string;
+  readonly Source?: string;
+  readonly VolumeOptions?: {
+    readonly DriverConfig?: {
+      readonly Name?: string;
+      readonly Options?: Readonly<Record<string, string>> | null;
+    } | null;
+  } | null;
+}
+
 export interface TaskJson {
   readonly ID: string;
   readonly ServiceID: string;
@@ -70,7 +84,10 @@ export interface TaskJson {
   readonly NodeID?: string;
   readonly CreatedAt: string;
   readonly DesiredState: string;
-  readonly Spec: { readonly ContainerSpec?: { readonly Image: string }; readonly ForceUpdate?: number };
+  readonly Spec: {
+    readonly ContainerSpec?: { readonly Image: string; readonly StopGracePeriod?: number };
+    readonly ForceUpdate?: number;
+  };
   readonly Status: {
     readonly Timestamp: string;
     readonly State: string;
@@ -103,6 +120,8 @@ export interface DistributionJson {
 
 /** @see https://docs.docker.com/reference/cli/docker/service/create/ `--update-monitor` */
 const DEFAULT_MONITOR_NS = 5e9;
+/** @see https://docs.docker.com/reference/cli/docker/service/create/ `--stop-grace-period` */
+const DEFAULT_STOP_GRACE_NS = 10e9;
 
 export function readService(json: ServiceJson): Service {
   const { Spec: spec } = json;
@@ -124,7 +143,9 @@ export function readService(json: ServiceJson): Service {
       'failure action',
     ),
     constraints: spec.TaskTemplate.Placement?.Constraints ?? [],
+    stopGraceMs: (spec.TaskTemplate.ContainerSpec?.StopGracePeriod ?? DEFAULT_STOP_GRACE_NS) / 1e6,
     volumes: volumesOf(spec),
+    mounts: mountsOf(spec),
     updateMonitorMs: (spec.UpdateConfig?.Monitor || DEFAULT_MONITOR_NS) / 1e6,
     createdAt: json.CreatedAt,
     updatedAt: json.UpdatedAt,
@@ -147,6 +168,7 @@ export function readTask(json: TaskJson): Task {
     desiredState: readTaskState(json.DesiredState),
     message: status.Message ?? '',
     image: json.Spec.ContainerSpec?.Image ?? '',
+    stopGraceMs: (json.Spec.ContainerSpec?.StopGracePeriod ?? DEFAULT_STOP_GRACE_NS) / 1e6,
     forceUpdate: json.Spec.ForceUpdate ?? 0,
     createdAt: json.CreatedAt,
     stateAt: status.Timestamp,
@@ -226,6 +248,15 @@ function volumesOf({ TaskTemplate: { ContainerSpec } }: ServiceSpecJson): readon
     Type === 'volume' && Source ? [Source] : [],
   );
   return [...new Set(sources)];
+}
+
+/** What has no name is nobody else's. */
+function mountsOf({ TaskTemplate: { ContainerSpec } }: ServiceSpecJson): readonly ServiceMount[] {
+  return (ContainerSpec?.Mounts ?? []).flatMap(({ Type, Source, VolumeOptions }) => {
+    const { Name: driver, Options } = VolumeOptions?.DriverConfig ?? {};
+    const type = (['volume', 'bind', 'cluster'] as const).find(each => each === Type) ?? 'other';
+    return Source ? [{ type, source: Source, driverOptions: Options ?? {}, ...(driver && { driver }) }] : [];
+  });
 }
 
 export interface SecretJson {

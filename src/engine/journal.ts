@@ -13,6 +13,10 @@ export interface StoppedService {
   readonly replicas: number;
   /** Volumes that are being restored: what lies beside their content is finished or removed before the start. */
   readonly restoring: readonly VolumePlace[];
+  /** Nodes on which it had tasks: the swarm itself forgets those of a node that stays down. */
+  readonly nodeIds?: readonly string[];
+  /** Nodes that were down, of which an admin said that nothing runs there any more. */
+  readonly deadNodeIds?: readonly string[];
 }
 
 /** An entry as it is in the swarm. */
@@ -44,8 +48,10 @@ const journalLabel = `${labelPrefix}journal`;
 /** Far more than any service has. */
 const MAX_REPLICAS = 1_000_000;
 const MAX_PLACES = 10_000;
+const MAX_NODES = 10_000;
 
 const nameSchema = z.string().min(1).max(255);
+const nodeIdsSchema = z.array(nameSchema).max(MAX_NODES).default([]);
 const stoppedSchema = z.strictObject({
   serviceId: nameSchema,
   serviceName: nameSchema,
@@ -53,6 +59,9 @@ const stoppedSchema = z.strictObject({
   restoring: z
     .array(z.strictObject({ nodeId: nameSchema, nodeName: nameSchema, volume: nameSchema }))
     .max(MAX_PLACES),
+  // Entries of earlier versions lack them.
+  nodeIds: nodeIdsSchema,
+  deadNodeIds: nodeIdsSchema,
 });
 
 /**
@@ -77,12 +86,14 @@ export function createJournal(
 
   return {
     async open(stopped) {
-      const { serviceId, serviceName, replicas, restoring } = stopped;
+      const { serviceId, serviceName, replicas, restoring, nodeIds = [], deadNodeIds = [] } = stopped;
       const written: StoppedService = {
         serviceId,
         serviceName,
         replicas,
         restoring: restoring.map(({ nodeId, nodeName, volume }) => ({ nodeId, nodeName, volume })),
+        nodeIds,
+        deadNodeIds,
       };
       const config = {
         name: entryName(serviceId),

@@ -1,13 +1,17 @@
 import { OperationError } from '../core/errors.ts';
 import { helperLabel } from '../core/label-reader.ts';
+import { plural } from '../core/text/plural.ts';
 import { awaitTasksRun } from './await-tasks.ts';
 import { finishRestore } from './backup/finish-restore.ts';
 import { scaleBack, settleReplicas } from './bring-back.ts';
+import { after } from './clock.ts';
 import { insist } from './insist.ts';
-import type { JournalEntry } from './journal.ts';
+import type { JournalEntry, StoppedService } from './journal.ts';
+import { awaitOldTasks, findOldTasks } from './old-tasks.ts';
 import { isAlive } from './owner.ts';
 import { removeHelper } from './remove-helper.ts';
 import type { EngineWorld } from './steps/step-executor.ts';
+import { stopTimeoutMs } from './stop-timeout.ts';
 import type { Service } from './swarm.ts';
 
 /** Something that was left behind, by its name in the swarm. */
@@ -94,21 +98,28 @@ export interface Undone {
   readonly isClosed: boolean;
 }
 
+export interface UndoOptions {
+  /** How long to wait for old tasks. Absent: not at all. */
+  readonly until?: Date;
+  /** Done once the service has its replicas again, while a rollback would still take them away. */
+  readonly beforeSettled?: (service: Service) => Promise<unknown>;
+}
+
 /**
  * Undoes what an entry of the journal says. The caller holds the service's lock, and nobody who is alive is at it.
- * @param beforeSettled done once the service has its replicas again, while a rollback would still take them away
- * @throws OperationError `update_conflict`; `restore_failed` where the volumes are not whole yet
+ * @throws OperationError `not_stopped` while an old task of the service may still run; `update_conflict`; `restore_failed`
+ *   where the volumes are not whole yet
  * @throws SwarmError; after each of them the entry is there still
  */
 export async function undo(
   world: EngineWorld,
   entry: JournalEntry,
-  beforeSettled: (service: Service) => Promise<unknown> = async () => undefined,
+  { until = world.clock.now(), beforeSettled = async () => undefined }: UndoOptions = {},
 ): Promise<Undone> {
   if (entry.restoring.length > 0) {
-    await finishRestore(world, entry.restoring);
+    await settleVolumes(world, entry, until);
   }
-  const comeback = await scaleBack(world, entry);
+  const comeback = await scaleBack(world, entry, until);
   if (comeback.status === 'gone') {
     await insist(world.clock, () => world.journal.close(entry));
     return { what: 'it is gone, so there was nothing to start', isClosed: true };
@@ -121,21 +132,44 @@ export async function undo(
   const { replicas } = comeback.service;
   return {
     what:
-      comeback.status === 'scaled' ? `started again, ${replicas} replicas` : `it has ${replicas} replicas`,
+      comeback.status === 'scaled'
+        ? `started again, ${plural(replicas ?? 0, 'replica')}`
+        : `it has ${plural(replicas ?? 0, 'replica')}`,
     isClosed,
   };
 }
 
 /**
+ * Brings the restore of a service that was stopped for it to its end. Nothing takes the place of what a task may still have
+ * open: it would go on writing to what is gone.
+ * @param until how long to wait for old tasks
+ * @throws OperationError `not_stopped`, `restore_failed`, and as `finishRestore`
+ * @throws SwarmError
+ */
+export async function settleVolumes(world: EngineWorld, stopped: StoppedService, until: Date): Promise<void> {
+  const { swarm, clock } = world;
+  const service = await insist(clock, () => swarm.getService(stopped.serviceId));
+  if (service?.replicas === 0) {
+    await awaitOldTasks(world, stopped, until);
+  }
+  const homes = new Set(stopped.restoring.map(({ nodeId }) => nodeId));
+  const running = await findOldTasks(world, { ...stopped, nodeIds: [], homes });
+  await finishRestore(world, stopped.restoring, { isInUse: running.length > 0 });
+}
+
+/**
  * Undoes what an earlier operation left of a service, before another one works on it: it waits until the service runs, for
  * as long as its start may take, and then goes on in any case. The caller holds its lock.
+ * @param deadNodeIds nodes that are down, of which an admin says that nothing runs there any more
  * @returns what was done, as a sentence; undefined where nothing was left
- * @throws OperationError `busy` while the earlier one is at work, in another process; `update_conflict`, `restore_failed`
+ * @throws OperationError `busy` while the earlier one is at work, in another process; `not_stopped` where an old task goes on
+ *   for longer than a stop may take; `update_conflict`, `restore_failed`
  * @throws SwarmError
  */
 export async function undoBefore(
   world: EngineWorld,
   serviceId: string,
+  deadNodeIds: readonly string[],
   listener: MendListener,
 ): Promise<string | undefined> {
   const { swarm, clock, settings } = world;
@@ -151,7 +185,13 @@ export async function undoBefore(
   await removeLeftHelpers(world, listener);
   const timeoutMs = settings.backup.startTimeoutMs + settings.timeouts.pendingMs;
   const awaitTasks = (service: Service) => awaitTasksRun(world, service, timeoutMs, () => undefined);
-  const { what, isClosed } = await undo(world, entry, entry.replicas > 0 ? awaitTasks : undefined);
+  const service = await insist(clock, () => swarm.getService(serviceId));
+  const stopMs = stopTimeoutMs(settings.backup.stopTimeoutMs, service === undefined ? [] : [service]);
+  const known = { ...entry, deadNodeIds: [...(entry.deadNodeIds ?? []), ...deadNodeIds] };
+  const { what, isClosed } = await undo(world, known, {
+    until: after(clock, stopMs),
+    ...(entry.replicas > 0 && { beforeSettled: awaitTasks }),
+  });
   if (!isClosed) {
     // What comes now may be what gives its tasks a place.
     await insist(clock, () => world.journal.close(entry));

@@ -1,3 +1,4 @@
+import { OperationError } from '../core/errors.ts';
 import { after } from './clock.ts';
 import type { JournalEntry } from './journal.ts';
 import { type Lock, LockTimeout } from './lock.ts';
@@ -27,12 +28,24 @@ export interface RecoveryOptions {
   readonly onAway: (error: unknown) => void;
 }
 
+/** What became of an entry. */
+type Mending = 'mended' | 'busy' | 'waiting' | 'failed';
+
 /** While something is left. */
 const NEXT_LOOK_MS = 5000;
+/** While a service waits for the end of an old task: then it is started at once. */
+const WAITING_LOOK_MS = 1000;
 /** Those of before may still be at work, and be killed at it. */
 const IDLE_LOOK_MS = 20_000;
 const LOCK_TIMEOUT_MS = 100;
 const PAUSE_MS = 50;
+
+function pauseAfter(done: readonly Mending[]): number {
+  if (done.includes('waiting')) {
+    return WAITING_LOOK_MS;
+  }
+  return done.some(each => each !== 'mended') ? NEXT_LOOK_MS : IDLE_LOOK_MS;
+}
 
 export function createRecovery({ world, lock, onMended, onFailed, onAway }: RecoveryOptions): Recovery {
   const { clock, journal } = world;
@@ -57,19 +70,18 @@ export function createRecovery({ world, lock, onMended, onFailed, onAway }: Reco
     },
   };
 
-  /** @returns whether nothing went wrong */
-  const mendEntry = async ({ id, serviceId, serviceName }: JournalEntry): Promise<boolean> => {
+  const mendEntry = async ({ id, serviceId, serviceName }: JournalEntry): Promise<Mending> => {
     const leftover: Leftover = { kind: 'service', name: serviceName };
     try {
       return await lock.run(serviceId, LOCK_TIMEOUT_MS, async () => {
         // The operation that had the lock may have done it.
         const entry = (await journal.list()).find(each => each.id === id);
         if (entry === undefined) {
-          return true;
+          return 'mended';
         }
         const isOfAnother = entry.owner !== world.owner;
         if (isOfAnother && (await isAlive(world.swarm, world.owner, entry.owner))) {
-          return true;
+          return 'busy';
         }
         const { what, isClosed } = await undo(world, entry);
         // One that is not closed yet is found again, and is known.
@@ -79,42 +91,41 @@ export function createRecovery({ world, lock, onMended, onFailed, onAway }: Reco
         if (!isClosed) {
           started.add(id);
         }
-        return isClosed;
+        return isClosed ? 'mended' : 'failed';
       });
     } catch (error) {
       if (error instanceof LockTimeout) {
         // An operation is at work on it.
-        return true;
+        return 'busy';
       }
       listener.failed(leftover, error);
-      return false;
+      return error instanceof OperationError && error.code === 'not_stopped' ? 'waiting' : 'failed';
     }
   };
 
-  /** @returns whether nothing is left that could not be mended */
-  const look = async (): Promise<boolean> => {
+  const look = async (): Promise<readonly Mending[]> => {
     try {
       const areHelpersGone = await removeLeftHelpers(world, listener);
       const entries = await journal.list();
       const done = await Promise.all(entries.map(mendEntry));
       isAway = false;
-      return areHelpersGone && !done.includes(false);
+      return areHelpersGone ? done : [...done, 'failed'];
     } catch (error) {
       if (!isAway) {
         onAway(error);
       }
       isAway = true;
-      return false;
+      return ['failed'];
     }
   };
 
   const goOn = async (onDone: () => void) => {
     while (!isStopped) {
-      const isDone = await look();
-      if (isDone) {
+      const done = await look();
+      if (!done.includes('failed') && !done.includes('waiting')) {
         onDone();
       }
-      await clock.sleep(isDone ? IDLE_LOOK_MS : NEXT_LOOK_MS);
+      await world.leftBehind.wait(clock, pauseAfter(done));
     }
   };
 

@@ -12,6 +12,8 @@ import { withSecretsOf } from './label-secrets.ts';
 import { undoBefore } from './mend.ts';
 import { executeStep } from './steps/index.ts';
 import type { EngineWorld, StepContext, StepOutcome } from './steps/step-executor.ts';
+import { stopTimeoutMs } from './stop-timeout.ts';
+import type { Service } from './swarm.ts';
 import { isRunning } from './task-report.ts';
 
 /** What of an operation is known once it has run. */
@@ -40,8 +42,9 @@ export async function runOperation(
   listener: OperationListener,
 ): Promise<OperationEnd> {
   try {
-    await undoEarlier(world, content, listener);
-    const { context, steps } = await prepare(world, content);
+    const deadNodeIds = await findDeadNodes(world, content);
+    await undoEarlier(world, content, deadNodeIds, listener);
+    const { context, steps } = await prepare(world, content, deadNodeIds);
     const timeoutMs = await readTimeBudget(context, steps);
     listener.timeBudget(timeoutMs);
     return await runSteps(context, steps, listener, timeoutMs);
@@ -50,10 +53,23 @@ export async function runOperation(
   }
 }
 
+/** Nodes that are down. An admin who forces an operation says of them that nothing of the service runs there any more. */
+async function findDeadNodes(
+  { swarm }: EngineWorld,
+  { request }: LabelTokenContent,
+): Promise<readonly string[]> {
+  const isForce = (request.action === 'backup' || request.action === 'restore') && request.isForce;
+  if (!isForce) {
+    return [];
+  }
+  return (await swarm.listNodes()).filter(({ state }) => state === 'down').map(({ id }) => id);
+}
+
 /** A service that an earlier operation has left stopped is started before anything is decided on it. */
 async function undoEarlier(
   world: EngineWorld,
   { target: { kind, id } }: LabelTokenContent,
+  deadNodeIds: readonly string[],
   listener: OperationListener,
 ): Promise<void> {
   const startedAt = world.clock.now();
@@ -61,7 +77,7 @@ async function undoEarlier(
     mended: () => undefined,
     failed: (_: unknown, error: unknown) => listener.internalError(error),
   };
-  const message = kind === 'service' ? await undoBefore(world, id, nobody) : undefined;
+  const message = kind === 'service' ? await undoBefore(world, id, deadNodeIds, nobody) : undefined;
   if (message !== undefined) {
     const durationMs = world.clock.now().getTime() - startedAt.getTime();
     listener.step({
@@ -74,19 +90,32 @@ async function undoEarlier(
   }
 }
 
-async function prepare(world: EngineWorld, content: LabelTokenContent) {
+async function prepare(world: EngineWorld, content: LabelTokenContent, deadNodeIds: readonly string[]) {
   const decided = await decideAgain(world, content);
   // What is allowed now is planned, which may be less than what was allowed then.
   const { timeouts, cleanService, cleanNode, backup } = world.settings;
   const defaults = { updateTimeoutMs: timeouts.updateMs, cleanService, cleanNode, backup };
-  const steps = planOperation(redeemLabelToken(decided.labelToken), defaults);
+  const planned = planOperation(redeemLabelToken(decided.labelToken), defaults);
   if (decided.targetKind === 'node') {
     const { target, node } = decided;
-    return { context: { world, target, node, steps }, steps };
+    return { context: { world, target, node, steps: planned }, steps: planned };
   }
   const { target, service } = decided;
+  const steps = planned.map(step => withGrace(step, service));
   const checkStillAllowed = (image: ImageReference) => decideOnImageAgain(world, content, image);
-  return { context: { world: withSecretsOf(target, world), target, service, checkStillAllowed }, steps };
+  const context = {
+    world: withSecretsOf(target, world),
+    target,
+    service,
+    deadNodeIds,
+    checkStillAllowed,
+  };
+  return { context, steps };
+}
+
+/** No stop gives up before the tasks are killed at the end of their grace period. */
+function withGrace(step: Step, service: Service): Step {
+  return step.work.kind === 'stop' ? { ...step, timeoutMs: stopTimeoutMs(step.timeoutMs, [service]) } : step;
 }
 
 async function readTimeBudget(shared: WithoutProgress<StepContext>, steps: readonly Step[]): Promise<number> {

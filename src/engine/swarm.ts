@@ -31,11 +31,26 @@ export interface Service {
   readonly logDriver?: string;
   /** Which nodes its tasks may run on: `node.role == manager` … */
   readonly constraints: readonly string[];
+  /** What its tasks get to end by themselves before they are killed, milliseconds. */
+  readonly stopGraceMs: number;
   /** Names of the volumes that its tasks mount. */
   readonly volumes: readonly string[];
+  /** What its tasks mount by name or path. */
+  readonly mounts: readonly ServiceMount[];
   /** ISO 8601. */
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+/** A mount as the spec has it: a volume need not be there yet, and one that is there may have been made otherwise. */
+export interface ServiceMount {
+  /** `cluster`: a cluster volume, which all nodes share. */
+  readonly type: 'volume' | 'bind' | 'cluster' | 'other';
+  /** Name of a volume, path of a bind. */
+  readonly source: string;
+  /** Of a volume that the swarm is to make. Absent: Docker's own. */
+  readonly driver?: string;
+  readonly driverOptions: Readonly<Record<string, string>>;
 }
 
 export interface UpdateStatus {
@@ -86,6 +101,8 @@ export interface Task {
   readonly exitCode?: number;
   readonly containerId?: string;
   readonly image: string;
+  /** What it gets to end by itself before it is killed, milliseconds. */
+  readonly stopGraceMs: number;
   readonly forceUpdate: number;
   /** ISO 8601. */
   readonly createdAt: string;

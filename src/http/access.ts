@@ -158,6 +158,7 @@ export function codeOfOpenDenial(reason: Finding['reason']): RequestErrorCode {
     case 'image_not_allowed':
     case 'volume_not_allowed':
     case 'node_not_allowed':
+    case 'force_not_allowed':
       return reason;
     default:
       return 'not_found';

@@ -38,8 +38,13 @@ export const cleanNodeFields = {
 const cleanNodeBody = z.strictObject(cleanNodeFields);
 type CleanNodeBody = z.output<typeof cleanNodeBody>;
 
-export const backupFields = { serviceName: serviceNameField, ...commonFields };
+export const backupFields = {
+  serviceName: serviceNameField,
+  force: booleanField.default(false),
+  ...commonFields,
+};
 const backupBody = z.strictObject(backupFields);
+type BackupBody = z.output<typeof backupBody>;
 
 export const restoreFields = {
   serviceName: serviceNameField,
@@ -47,6 +52,7 @@ export const restoreFields = {
   backup: backupField.optional(),
   nodeName: nodeNameField.optional(),
   drill: booleanField.default(false),
+  force: booleanField.default(false),
   ...commonFields,
 };
 const restoreBody = z.strictObject(restoreFields);
@@ -78,9 +84,9 @@ export const cleanNode: ActionRoute<CleanNodeBody> = {
 };
 
 /** `POST /api/backup/service` */
-export const backupService: ActionRoute<z.output<typeof backupBody>> = {
+export const backupService: ActionRoute<BackupBody> = {
   body: backupBody,
-  requestOf: () => backupRequest,
+  requestOf: backupRequestOf,
   findTarget: findService,
 };
 
@@ -108,18 +114,22 @@ export function cleanNodeRequestOf({ dryRun }: Pick<CleanNodeBody, 'dryRun'>): C
   return { action: 'clean', targetKind: 'node', isDryRun: dryRun };
 }
 
-export const backupRequest: BackupRequest = { action: 'backup' };
+/** What the fields of a body ask for. */
+export function backupRequestOf({ force }: Pick<BackupBody, 'force'>): BackupRequest {
+  return { action: 'backup', ...(force && { isForce: true }) };
+}
 
 /** What the fields of a body ask for. */
 export function restoreRequestOf(
-  body: Pick<RestoreBody, 'volume' | 'backup' | 'nodeName' | 'drill'>,
+  body: Pick<RestoreBody, 'volume' | 'backup' | 'nodeName' | 'drill' | 'force'>,
 ): RestoreRequest {
-  const { volume, backup, nodeName, drill } = body;
+  const { volume, backup, nodeName, drill, force } = body;
   return {
     action: 'restore',
     isDrill: drill,
     ...(volume !== undefined && { volume }),
     ...(backup !== undefined && { backup }),
     ...(nodeName !== undefined && { nodeName }),
+    ...(force && { isForce: true }),
   };
 }

@@ -31,6 +31,7 @@ export const statusByCode: Readonly<Record<AnswerCode, number>> = {
   image_not_allowed: 422,
   volume_not_allowed: 422,
   node_not_allowed: 422,
+  force_not_allowed: 422,
   label_fault: 422,
   too_many_failures: 429,
   header_too_large: 431,

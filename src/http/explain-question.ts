@@ -5,7 +5,7 @@ import type { Target } from '../core/target.ts';
 import type { Access } from './access.ts';
 import {
   backupFields,
-  backupRequest,
+  backupRequestOf,
   cleanNodeFields,
   cleanNodeRequestOf,
   cleanServiceFields,
@@ -65,8 +65,10 @@ export function readQuestion(input: unknown): Question {
         findTarget: (access, caller) => access.findNodeTarget(caller, body.nodeName),
       };
     }
-    case 'backup':
-      return ofService(readFields(backupBody, input), backupRequest);
+    case 'backup': {
+      const body = readFields(backupBody, input);
+      return ofService(body, backupRequestOf(body));
+    }
     case 'restore': {
       const body = readFields(restoreBody, input);
       return ofService(body, restoreRequestOf(body));

@@ -423,6 +423,7 @@ suite('what is said of a denial', () => {
     image_not_allowed: 'open',
     volume_not_allowed: 'open',
     node_not_allowed: 'open',
+    force_not_allowed: 'open',
   };
   for (const [reason, visibility] of Object.entries(visibilities)) {
     test(`${reason} is ${visibility}`, () => assert.equal(visibilityOf(reason as DenyReason), visibility));

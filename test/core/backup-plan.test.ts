@@ -215,6 +215,19 @@ suite('who may back up and restore', () => {
     assert.equal(answer(admin, { ...restore, volume: 'data' }), 'allowed');
   });
 
+  test('an admin alone forces', () => {
+    const target = database({ ...granted('backup'), ...granted('restore') });
+    for (const [request, token] of [
+      [{ ...backup, isForce: true }, 'backup-token'],
+      [{ ...restore, isForce: true }, 'restore-token'],
+    ] as const) {
+      assert.equal(answer(admin, request, target), 'allowed');
+      for (const caller of [tokenCaller(token), workload(shopIdentity), { kind: 'schedule' }] as const) {
+        assert.equal(answer(caller, request, target), 'force_not_allowed');
+      }
+    }
+  });
+
   test('an admin alone names the node', () => {
     const target = database(granted('restore'));
     const request = { ...restore, nodeName: 'worker-2' };

@@ -71,6 +71,7 @@ suite('labels of the contract', () => {
     'backup.stop.timeout': '1',
     'backup.start.timeout': '1',
     'backup.volume-list-upload': 'volume1,volume_2.x',
+    'backup.volumes.shared': 'true',
     'backup.volume-list-upload.timeout': '1',
     'backup.volume-list-upload.s3.url': 's3.example.com',
     'backup.volume-list-upload.s3.https': 'false',

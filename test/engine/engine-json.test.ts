@@ -64,7 +64,9 @@ suite('a service of the Engine API', () => {
       failureAction: 'rollback',
       constraints: ['node.role==worker'],
       updateMonitorMs: 1500,
+      stopGraceMs: 10_000,
       volumes: [],
+      mounts: [],
       logDriver: 'syslog',
       createdAt: '2026-11-22T12:00:00Z',
       updatedAt: '2026-11-22T12:00:01Z',
@@ -90,6 +92,36 @@ suite('a service of the Engine API', () => {
     ];
     const TaskTemplate = { ContainerSpec: { Image: 'nginx:1', Mounts } };
     assert.deepEqual(readService(specOf({ TaskTemplate })).volumes, ['data', 'dump']);
+  });
+
+  test('tells what it mounts by name or path, and by which driver', () => {
+    const DriverConfig = { Name: 'local', Options: { type: 'nfs', o: 'addr=10.0.0.9' } };
+    const Mounts = [
+      { Type: 'volume', Source: 'data', Target: '/a', VolumeOptions: { DriverConfig } },
+      { Type: 'volume', Source: 'plain', Target: '/b', VolumeOptions: { DriverConfig: {} } },
+      { Type: 'volume', Target: '/anonymous', VolumeOptions: null },
+      { Type: 'bind', Source: '/etc', Target: '/etc' },
+      { Type: 'cluster', Source: 'group:fast', Target: '/c' },
+      { Type: 'npipe', Source: 'pipe', Target: '/p' },
+    ];
+    const TaskTemplate = { ContainerSpec: { Image: 'nginx:1', Mounts } };
+    assert.deepEqual(readService(specOf({ TaskTemplate })).mounts, [
+      { type: 'volume', source: 'data', driver: 'local', driverOptions: DriverConfig.Options },
+      { type: 'volume', source: 'plain', driverOptions: {} },
+      { type: 'bind', source: '/etc', driverOptions: {} },
+      { type: 'cluster', source: 'group:fast', driverOptions: {} },
+      { type: 'other', source: 'pipe', driverOptions: {} },
+    ]);
+  });
+
+  test('tells what its tasks get to end by themselves', () => {
+    const ContainerSpec = { Image: 'nginx:1', StopGracePeriod: 75e9 };
+    assert.equal(readService(specOf({ TaskTemplate: { ContainerSpec } })).stopGraceMs, 75_000);
+    assert.equal(
+      readService(specOf({ TaskTemplate: { ContainerSpec: { ...ContainerSpec, StopGracePeriod: 0 } } }))
+        .stopGraceMs,
+      0,
+    );
   });
 
   test('may lack what is not said', () => {
@@ -150,6 +182,7 @@ suite('a task of the Engine API', () => {
       exitCode: 137,
       containerId: 'c',
       image: 'nginx:1',
+      stopGraceMs: 10_000,
       forceUpdate: 3,
       createdAt: 'x',
       stateAt: 'y',
@@ -174,6 +207,7 @@ suite('a task of the Engine API', () => {
         'serviceId',
         'state',
         'stateAt',
+        'stopGraceMs',
       ]);
     }
     assert.equal(readTask({ ...task, Slot: 0 }).slot, undefined);

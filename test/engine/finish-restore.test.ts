@@ -198,6 +198,24 @@ suite('a restore that is brought to its end', () => {
     assert.deepEqual([isForward, contents()], [false, ['old', 'old', 'old']]);
   });
 
+  test('takes back what was only unpacked where the service runs on the old content', async () => {
+    fill();
+    await finishRestore(world, places, { isInUse: true });
+    assert.deepEqual(contents(), ['old', 'old', 'old']);
+    await finishRestore(world, places);
+    assert.deepEqual(contents(), ['old', 'old', 'old']);
+  });
+
+  test('changes nothing under a service that runs on content of which some was put in place', async () => {
+    fill(['complete', 'committed', 'complete']);
+    await assert.rejects(finishRestore(world, places, { isInUse: true }), {
+      code: 'restore_failed',
+      message: /Scale it to 0, and swarm-utils finishes the restore/,
+    });
+    await finishRestore(world, places);
+    assert.deepEqual(contents(), ['new', 'new', 'new']);
+  });
+
   test('goes forward where one volume says that it was decided', async () => {
     fill(['complete', 'committed', 'complete']);
     await finishRestore(world, places);

@@ -9,6 +9,8 @@ const stopped = {
   serviceName: 'shop',
   replicas: 3,
   restoring: [{ nodeId: 'node-1', nodeName: 'one', volume: 'data' }],
+  nodeIds: ['node-1'],
+  deadNodeIds: ['node-2'],
 };
 const label = 'swarm-utils.journal';
 
@@ -45,6 +47,18 @@ suite('the journal', () => {
     );
   });
 
+  test('reads what an earlier version wrote', async () => {
+    const swarm = createFakeSwarm();
+    const journal = createJournal(swarm, 'me');
+    await journal.open(stopped);
+    const [config] = swarm.callsOf('createConfig')[0] ?? assert.fail();
+    const { nodeIds: _, deadNodeIds: __, ...earlier } = stopped;
+    await journal.close((await journal.list())[0] ?? assert.fail());
+    await swarm.createConfig({ ...config, data: JSON.stringify(earlier) });
+    const [entry] = await journal.list();
+    assert.deepEqual([entry?.replicas, entry?.nodeIds, entry?.deadNodeIds], [3, [], []]);
+  });
+
   test('says what else went wrong', async () => {
     const swarm = createFakeSwarm();
     swarm.fail('createConfig', new SwarmError('unavailable', 'no leader'));
@@ -78,6 +92,7 @@ suite('the journal', () => {
       ['too-many', JSON.stringify({ ...stopped, replicas: 1e9 })],
       ['more-fields', JSON.stringify({ ...stopped, image: 'evil' })],
       ['bad-place', JSON.stringify({ ...stopped, restoring: [{ nodeId: 'n', nodeName: 'n', volume: '' }] })],
+      ['bad-nodes', JSON.stringify({ ...stopped, nodeIds: [1] })],
       ['no-places', JSON.stringify({ ...stopped, restoring: undefined })],
     ];
     for (const [configName, data] of hostile) {

@@ -1,55 +1,18 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createJournal } from '../../src/engine/journal.ts';
-import { createLock } from '../../src/engine/lock.ts';
-import { createRecovery } from '../../src/engine/recover.ts';
 import { runOperation } from '../../src/engine/run-operation.ts';
 import { SwarmError } from '../../src/engine/swarm.ts';
+import { addStopped, dead, living, openWorld } from './recovery-scene.ts';
 import { choice, letHelpersFind } from './stopped-shop.ts';
-import {
-  addShop,
-  contentOf,
-  createRecorder,
-  createWorld,
-  newImage,
-  type TestWorld,
-  unassigned,
-} from './world.ts';
+import { addShop, contentOf, createRecorder, newImage, type TestWorld, unassigned } from './world.ts';
 
 const away = new SwarmError('unavailable', 'no leader');
-const living = 'a1b2c3d4e5f6';
-const dead = '0123456789ab/11111111';
 const helper = 'swarm-utils-upload-shop-0123456789';
 const secret = 'swarm-utils-upload-shop-0123456789-89abcdef';
 
-/** A world in which another swarm-utils is at work: its container's id begins with `living`. */
-function openWorld() {
-  const world = createWorld();
-  const other = world.swarm.addService({ name: 'another-swarm-utils' });
-  world.swarm.addTask({ serviceId: other.id, containerId: `${living}${'0'.repeat(52)}` });
-  const lock = createLock();
-  const mended: string[] = [];
-  const failed: string[] = [];
-  const awayTold: unknown[] = [];
-  const recovery = createRecovery({
-    world,
-    lock,
-    onMended: ({ kind, name }, what) => mended.push(`${kind} ${name}: ${what}`),
-    onFailed: ({ kind, name }) => failed.push(`${kind} ${name}`),
-    onAway: error => awayTold.push(error),
-  });
-  return { world, swarm: world.swarm, clock: world.clock, lock, recovery, mended, failed, awayTold };
-}
-
 const addHelper = ({ swarm }: TestWorld, owner: string, name = helper, image = 'offen:2') =>
   swarm.addService({ name, image, labels: { 'swarm-utils.helper': owner } });
-
-/** The shop as a process left it that was killed after it had stopped it. */
-async function addStopped(world: TestWorld, owner = dead, replicas = 3) {
-  const shop = addShop(world, { replicas: 0, previousReplicas: replicas });
-  const stopped = { serviceId: shop.id, serviceName: 'shop', replicas, restoring: [] };
-  return { shop, entry: await createJournal(world.swarm, owner).open(stopped) };
-}
 
 suite('what an owner that is gone has left', () => {
   test('is removed or mended before anything else: helpers, then secrets, then services', async () => {
@@ -152,7 +115,7 @@ suite('a service that was left stopped', () => {
     swarm.changeService(shop.id, { replicas: 1, previousReplicas: 0 });
     await recovery.begin(20_000);
     recovery.stop();
-    assert.deepEqual(mended, ['service shop: it has 1 replicas']);
+    assert.deepEqual(mended, ['service shop: it has 1 replica']);
     assert.equal((await swarm.getService(shop.id))?.replicas, 1);
     assert.deepEqual(await world.journal.list(), []);
   });
@@ -194,7 +157,7 @@ suite('a service that was left stopped', () => {
     });
     await recovery.begin(10_000);
     const scaled = () => swarm.callsOf('scaleService').length;
-    assert.deepEqual([scaled(), mended], [1, ['service shop: started again, 1 replicas']]);
+    assert.deepEqual([scaled(), mended], [1, ['service shop: started again, 1 replica']]);
     assert.equal((await world.journal.list()).length, 1);
     swarm.onScale(() => undefined);
     swarm.changeTask('waiting', { state: 'running', nodeId: 'node-1' });

@@ -211,6 +211,28 @@ suite('a restore', () => {
     assert.deepEqual(kinds(), ['rclone', 'unpack', 'finish']);
   });
 
+  test('puts nothing in the place of what somebody started the service on meanwhile', async () => {
+    const {
+      world,
+      service,
+      restore: run,
+      helpers,
+    } = openShop({
+      unpack: helper => {
+        world.swarm.changeService(service.id, { replicas: 1 });
+        world.swarm.addTask({ serviceId: service.id });
+        return good.unpack(helper);
+      },
+    });
+    const { end, ends, step } = await run();
+    assert.deepEqual([end.status, end.error?.code], ['failed', 'written_meanwhile']);
+    assert.deepEqual(ends().slice(2), ['fetch succeeded', 'swap failed', 'start failed']);
+    assert.match(`${step('swap')?.message}`, /nothing was changed/);
+    assert.equal(helpers.at(-1)?.command.at(-1), 'finish');
+    assert.notEqual(helpers.at(-1)?.command.at(-2), 'commit');
+    assert.deepEqual(await world.journal.list(), []);
+  });
+
   test('that can not be brought to its end leaves the service stopped, and in the journal', async () => {
     const { world, restore: run } = openShop({ finish: () => ({ exitCode: 1, stderr: ['mv: I/O error'] }) });
     const { end, ends } = await run();

@@ -39,13 +39,51 @@ suite('start', () => {
     assert.deepEqual([await shop.replicas(), await shop.entries()], [0, []]);
   });
 
-  test('after a stop that did not come to its end brings it back all the same', async () => {
+  test('after a stop that did not come to its end starts nothing beside what still runs, and leaves that to the recovery', async () => {
     const shop = openShop();
-    shop.world.swarm.onScale(() => undefined);
-    shop.world.swarm.before('listTasks', () => undefined);
+    const { swarm, clock, leftBehind } = shop.world;
+    swarm.onScale(() => undefined);
     assert.equal((await shop.stop()).error?.code, 'not_stopped');
+    const stoppedAtMs = clock.elapsedMs;
+    await assert.rejects(shop.start(), {
+      code: 'not_stopped',
+      message:
+        /^The service stays stopped: 2 tasks of it may still run: task-\d+ on node-1 \(running\), .*starts it by itself/,
+    });
+    // The tasks had their time already.
+    assert.ok(clock.elapsedMs - stoppedAtMs < 1000);
+    assert.equal(swarm.callsOf('scaleService').length, 1);
+    assert.deepEqual([await shop.replicas(), (await shop.entries()).length], [0, 1]);
+    await leftBehind.wait(clock, 60_000);
+    assert.ok(clock.elapsedMs - stoppedAtMs < 1000, 'the recovery was not called');
+  });
+
+  test('after a stop that was cut off waits for the tasks that still have time to end', async () => {
+    const shop = openShop({ stopGraceMs: 40_000 });
+    const { swarm, clock } = shop.world;
+    swarm.onScale(({ id, replicas }) => {
+      if (replicas === 0) {
+        clock.at(35_000, () => swarm.deleteTasks(id));
+        swarm.fail('listTasks', away, 1e9);
+      } else {
+        assert.ok(clock.elapsedMs >= 35_000, 'two at a time');
+        swarm.addTask({ serviceId: id });
+        swarm.addTask({ serviceId: id });
+      }
+    });
+    await assert.rejects(shop.stop(), { code: 'unavailable' });
+    swarm.fail('listTasks', away, 0);
     assert.equal((await shop.start()).status, 'succeeded');
     assert.deepEqual([await shop.replicas(), await shop.entries()], [2, []]);
+  });
+
+  test('after a stop that went well does not wait for a node that has gone down since', async () => {
+    const shop = await openStopped({
+      mounts: [{ type: 'volume', source: 'data', driverOptions: { type: 'nfs' } }],
+    });
+    shop.world.swarm.addNode({ id: 'node-1', state: 'down' });
+    shop.world.swarm.addNode({ id: 'node-2' });
+    assert.equal((await shop.start()).status, 'succeeded');
   });
 
   test('after a stop that never scaled it leaves it as it is', async () => {
@@ -97,6 +135,16 @@ suite('start after a restore', () => {
     }
   });
 
+  test('does that no sooner than nothing runs on them any more', async () => {
+    const shop = openShop({ volumes: ['data'] });
+    const { swarm } = shop.world;
+    shop.context.chosen = [choice];
+    swarm.onScale(() => undefined);
+    await shop.stop();
+    await assert.rejects(shop.start(), { code: 'not_stopped' });
+    assert.deepEqual([swarm.callsOf('createHelper'), (await shop.entries()).length], [[], 1]);
+  });
+
   test('starts nothing where that fails, and leaves the note of it', async () => {
     const shop = await openRestored(false, undefined);
     await assert.rejects(shop.start(), { code: 'restore_failed', message: /stays stopped until they are/ });
@@ -115,7 +163,7 @@ suite('start and others who wrote the service meanwhile', () => {
     shop.world.swarm.addTask({ serviceId: shop.service.id });
     const { status, error } = await shop.start();
     assert.deepEqual([status, error?.code], ['failed', 'written_meanwhile']);
-    assert.match(error?.message ?? '', /It has 1 replicas now\.$/);
+    assert.match(error?.message ?? '', /It has 1 replica now\.$/);
     assert.deepEqual(writesOf(shop.world), ['removeConfig']);
     assert.equal(await shop.replicas(), 1);
   });

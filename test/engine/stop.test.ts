@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import { stop } from '../../src/engine/steps/stop.ts';
 import { SwarmError } from '../../src/engine/swarm.ts';
 import { choice, openShop, stopStep, writesOf } from './stopped-shop.ts';
+import { unassigned } from './world.ts';
 
 const away = new SwarmError('unavailable', 'no leader');
 
@@ -28,8 +29,8 @@ suite('stop', () => {
       [entry?.serviceId, entry?.serviceName, entry?.replicas, entry?.restoring, entry?.owner],
       [shop.service.id, 'shop', 2, [], shop.world.owner],
     );
-    assert.deepEqual(shop.context.stopped, entry);
-    assert.deepEqual(shop.progress, ['2 tasks are still to end.', '1 tasks are still to end.']);
+    assert.deepEqual(shop.context.stopped?.entry, entry);
+    assert.deepEqual(shop.progress, ['2 tasks still to end.', '1 task still to end.']);
   });
 
   test('has nothing to do for a backup where there are no replicas', async () => {
@@ -54,7 +55,7 @@ suite('stop', () => {
       await shop.stop();
       const [entry] = await shop.entries();
       assert.deepEqual([entry?.replicas, entry?.restoring], [replicas, [choice.place]]);
-      assert.deepEqual(shop.context.stopped, entry);
+      assert.deepEqual(shop.context.stopped?.entry, entry);
     }
   });
 
@@ -182,7 +183,7 @@ suite('stop and a swarm that is away', () => {
     shop.world.swarm.fail('scaleService', away, 1e9);
     await assert.rejects(shop.stop(), { code: 'unavailable' });
     assert.equal((await shop.entries()).length, 1);
-    assert.equal(shop.context.stopped?.replicas, 2);
+    assert.equal(shop.context.stopped?.entry.replicas, 2);
   });
 });
 
@@ -195,37 +196,83 @@ suite('stop and tasks that do not end', () => {
         .then(tasks => tasks.forEach(task => void swarm.changeTask(task.id, { desiredState: 'remove' })));
     });
   };
+  const nfs = { type: 'volume', source: 'data', driverOptions: { type: 'nfs' } } as const;
 
-  test('gives up after its time', async () => {
+  test('gives up after its time, and says that the service stays stopped until they end', async () => {
     const shop = openShop();
     hold(shop);
-    const outcome = await shop.stop();
-    assert.deepEqual([outcome.status, outcome.error?.code], ['timed_out', 'not_stopped']);
+    const { status, error, message = '' } = await shop.stop();
+    assert.deepEqual([status, error?.code], ['timed_out', 'not_stopped']);
     assert.match(
-      outcome.message ?? '',
-      /^2 tasks .* did not end within 30000 ms: task-\d+ on node-1 \(running\), /,
+      message,
+      /^2 tasks of the service did not end within 30000 ms: task-\d+ on node-1 \(running\), /,
     );
-    assert.equal(shop.context.stopped?.replicas, 2);
+    assert.match(message, /stays stopped until nothing of it runs any more; then swarm-utils starts it/);
+    assert.match(message, /swarm-utils\.backup\.stop\.timeout gives them more time/);
+    assert.equal(shop.context.stopped?.entry.replicas, 2);
   });
 
-  test('gives up at once where their node is down', async () => {
+  test('promises no start where it stopped nothing', async () => {
+    const shop = openShop({ replicas: 0 });
+    shop.world.swarm.addTask({ serviceId: shop.service.id, desiredState: 'remove' });
+    const { error, message = '' } = await shop.stop();
+    assert.equal(error?.code, 'not_stopped');
+    assert.doesNotMatch(message, /starts it/);
+  });
+
+  test('gives them their grace period and more, whatever the label says', async () => {
+    for (const stopGraceMs of [75_000, 30 * 24 * 3_600_000]) {
+      const shop = openShop({ stopGraceMs });
+      const { swarm, clock } = shop.world;
+      hold(shop);
+      clock.at(84_000, () => swarm.deleteTasks(shop.service.id));
+      assert.equal((await shop.stop()).status, 'succeeded');
+      assert.ok(clock.elapsedMs >= 84_000);
+    }
+  });
+
+  test('goes by the grace period that a task was made with', async () => {
+    const shop = openShop({ stopGraceMs: 1000 });
+    const { swarm, clock } = shop.world;
+    swarm.addTask({ serviceId: shop.service.id, slot: 3, stopGraceMs: 60_000 });
+    hold(shop);
+    clock.at(69_000, () => swarm.deleteTasks(shop.service.id));
+    assert.equal((await shop.stop()).status, 'succeeded');
+  });
+
+  test('gives up at once where a node goes down that holds what is backed up', async () => {
     const shop = openShop();
     const { swarm, clock } = shop.world;
     hold(shop);
-    swarm.addNode({ id: 'node-2', hostname: 'two', state: 'down' });
+    swarm.addNode({ id: 'node-2', hostname: 'two' });
     swarm.addTask({ serviceId: shop.service.id, slot: 3, nodeId: 'node-2' });
-    const outcome = await shop.stop();
-    assert.deepEqual([outcome.status, outcome.error?.code], ['failed', 'not_stopped']);
-    assert.match(outcome.message ?? '', /^1 tasks .* on a node that is down.* on two \(running\)\.$/);
-    assert.ok(clock.elapsedMs < 2000);
+    shop.context.located = { backup: 'b', places: [{ nodeId: 'node-2', nodeName: 'two', volume: 'data' }] };
+    clock.at(4000, () => swarm.addNode({ id: 'node-2', hostname: 'two', state: 'down' }));
+    const { status, error, message = '' } = await shop.stop();
+    assert.deepEqual([status, error?.code], ['failed', 'not_stopped']);
+    assert.match(
+      message,
+      /^1 task of the service may still run: task-\d+ on two \(node down\)\. two is down/,
+    );
+    assert.match(message, /docker node rm --force node-2/);
+    assert.ok(clock.elapsedMs < 6000);
   });
 
-  test('passes over what a node that is down had before, unless it holds what is backed up', async () => {
-    for (const [nodeId, status] of [
-      ['node-1', 'succeeded'],
-      ['node-2', 'failed'],
-    ] as const) {
-      const shop = openShop();
+  test('does not wait for a node that is down and holds nothing that the operation is about', async () => {
+    const shop = openShop();
+    const { swarm } = shop.world;
+    swarm.addNode({ id: 'node-2', hostname: 'two', state: 'down' });
+    swarm.onScale(({ id }) => {
+      swarm.deleteTasks(id);
+      swarm.addTask({ serviceId: id, nodeId: 'node-2', desiredState: 'shutdown' });
+    });
+    shop.context.located = { backup: 'b', places: [{ nodeId: 'node-1', nodeName: 'one', volume: 'data' }] };
+    assert.equal((await shop.stop()).status, 'succeeded');
+  });
+
+  suite('on a node that was down before', () => {
+    const openLost = (change: Parameters<typeof openShop>[0], home = 'node-1') => {
+      const shop = openShop(change);
       const { swarm } = shop.world;
       swarm.addNode({ id: 'node-2', hostname: 'two', state: 'down' });
       const lost = { serviceId: shop.service.id, nodeId: 'node-2', desiredState: 'shutdown' } as const;
@@ -234,9 +281,72 @@ suite('stop and tasks that do not end', () => {
         swarm.deleteTasks(id);
         swarm.addTask({ ...lost, id: 'lost' });
       });
-      shop.context.located = { backup: 'b', places: [{ nodeId, nodeName: 'x', volume: 'data' }] };
-      assert.equal((await shop.stop()).status, status);
+      shop.context.located = { backup: 'b', places: [{ nodeId: home, nodeName: 'x', volume: 'data' }] };
+      return shop;
+    };
+    const cases = [
+      ['holds what is backed up', {}, 'node-2'],
+      ['may write to the same storage', { mounts: [nfs] }, 'node-1'],
+      [
+        'may write to a cluster volume',
+        { mounts: [{ type: 'cluster', source: 'c', driverOptions: {} }] },
+        'node-1',
+      ],
+      [
+        'may write to what a driver mounts that nobody can judge',
+        { mounts: [{ ...nfs, driver: 'vieux/sshfs', driverOptions: {} }] },
+        'node-1',
+      ],
+      [
+        'may write to what the label says is one storage',
+        { labels: { 'swarm-utils.backup.volumes.shared': 'true' } },
+        'node-1',
+      ],
+    ] as const;
+    for (const [what, change, home] of cases) {
+      test(`and ${what}: touches nothing`, async () => {
+        const shop = openLost(change, home);
+        await assert.rejects(shop.stop(), {
+          code: 'not_stopped',
+          message:
+            /^1 task of the service may still run: lost on two \(node down\)\. .* Nothing was touched\.$/,
+        });
+        assert.deepEqual([writesOf(shop.world), shop.context.stopped], [[], undefined]);
+      });
+
+      test(`and ${what}: stops it where an admin says that nothing runs there`, async () => {
+        const shop = openLost(change, home);
+        const context = { ...shop.context, deadNodeIds: ['node-2'] };
+        assert.equal((await stop(context, stopStep)).status, 'succeeded');
+        assert.deepEqual((await shop.entries())[0]?.deadNodeIds, ['node-2']);
+      });
     }
+
+    test('and has volumes of its own, or folders, or what the label says is its own: stops it', async () => {
+      const bind = { type: 'bind', source: '/srv/data', driverOptions: {} } as const;
+      const folder = { ...nfs, driverOptions: { type: 'none', o: 'bind', device: '/srv/data' } };
+      for (const change of [
+        { volumes: ['data'] },
+        { mounts: [bind, folder] },
+        { mounts: [nfs], labels: { 'swarm-utils.backup.volumes.shared': 'false' } },
+      ]) {
+        assert.equal((await openLost(change).stop()).status, 'succeeded');
+      }
+    });
+  });
+
+  test('notes on which nodes it had tasks, and not where they have ended', async () => {
+    const shop = openShop();
+    const { swarm } = shop.world;
+    swarm.addNode({ id: 'node-2' });
+    swarm.addTask({
+      serviceId: shop.service.id,
+      nodeId: 'node-2',
+      state: 'failed',
+      desiredState: 'shutdown',
+    });
+    await shop.stop();
+    assert.deepEqual((await shop.entries())[0]?.nodeIds, ['node-1']);
   });
 
   test('passes over those that never got a node', async () => {
@@ -244,13 +354,20 @@ suite('stop and tasks that do not end', () => {
     const { swarm } = shop.world;
     swarm.onScale(({ id }) => {
       swarm.deleteTasks(id);
-      swarm.addTask({
-        serviceId: id,
-        state: 'pending',
-        desiredState: 'remove',
-        ...({ nodeId: undefined } as object),
-      });
+      swarm.addTask({ serviceId: id, state: 'pending', desiredState: 'remove', ...unassigned });
     });
     assert.equal((await shop.stop()).status, 'succeeded');
+  });
+
+  test('but waits for one that is still to get its node', async () => {
+    const shop = openShop();
+    const { swarm, clock } = shop.world;
+    swarm.onScale(({ id }) => {
+      swarm.deleteTasks(id);
+      swarm.addTask({ serviceId: id, id: 'coming', state: 'pending', ...unassigned });
+      clock.at(2000, () => swarm.deleteTasks(id));
+    });
+    assert.equal((await shop.stop()).status, 'succeeded');
+    assert.ok(clock.elapsedMs >= 2000);
   });
 });

@@ -8,6 +8,7 @@ import {
 import type { Caller, UpdateRequest } from '../../src/core/operation.ts';
 import type { StepReport } from '../../src/core/step.ts';
 import { serviceTarget } from '../../src/core/target.ts';
+import { createBell } from '../../src/engine/bell.ts';
 import { createJournal } from '../../src/engine/journal.ts';
 import type { OperationListener } from '../../src/engine/run-operation.ts';
 import type { EngineSettings, EngineWorld } from '../../src/engine/steps/step-executor.ts';
@@ -46,6 +47,7 @@ export function createWorld(settings: Partial<EngineSettings> = {}): TestWorld {
     namesInUse: new Set(),
     journal: createJournal(swarm, 'owner-of-the-test'),
     isOwnService: async serviceId => serviceId === ownServiceId,
+    leftBehind: createBell(),
     redact: text => text.replaceAll(secret, '[redacted]'),
     settings: {
       helperImage: 'docker:25.0.5-cli-alpine3.20',

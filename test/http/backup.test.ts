@@ -93,6 +93,22 @@ test('a token of one action is a stranger to the others', async context => {
   assert.equal(operations.starts.length, 0);
 });
 
+test('force is for admins', async context => {
+  const { post, operations } = await setUp(context);
+  for (const action of ['backup', 'restore'] as const) {
+    const refused = await post(action, { force: true }, `canary-${action}-token`);
+    assert.deepEqual([refused.status, refused.json.error.code], [422, 'force_not_allowed']);
+    await post(action, { force: true }, adminToken);
+  }
+  assert.deepEqual(
+    operations.starts.map(({ request }) => request),
+    [
+      { action: 'backup', isForce: true },
+      { action: 'restore', isDrill: false, isForce: true },
+    ],
+  );
+});
+
 test('a volume that the labels do not name, and a node by who is no admin, are refused openly', async context => {
   const { post, operations } = await setUp(context);
   const volume = await post('restore', { volume: 'other', drill: true }, adminToken);

@@ -20,6 +20,8 @@ export interface FinishOptions {
   readonly timeoutMs: number;
   /** All volumes are known to be unpacked, or not. Absent: what lies in them tells. */
   readonly isComplete?: boolean;
+  /** The service runs on them, because somebody started it: what was unpacked is removed, and nothing put in the place of the old. */
+  readonly isInUse?: boolean;
 }
 
 export interface Finished {
@@ -31,20 +33,25 @@ export interface Finished {
 /**
  * Brings a restore to its end in all its volumes, whatever it was killed in the midst of: where all of them were unpacked,
  * the new content takes the place of the old; else what was unpacked is removed. Done again, it changes nothing.
- * Nodes that have left the swarm are passed over. The service must be stopped.
+ * Nodes that have left the swarm are passed over.
+ * @param options.isInUse the service runs: then only the latter can be done
  * @throws OperationError `restore_failed` where that can't be done: then it is to be tried again before the service starts;
  *   `timed_out`, `helper_busy`, `node_unavailable`
  * @throws SwarmError
  */
-export async function finishRestore(world: EngineWorld, places: readonly VolumePlace[]): Promise<void> {
-  await finishVolumes(world, places, { timeoutMs: world.settings.backup.uploadTimeoutMs });
+export async function finishRestore(
+  world: EngineWorld,
+  places: readonly VolumePlace[],
+  options: Pick<FinishOptions, 'isInUse'> = {},
+): Promise<void> {
+  await finishVolumes(world, places, { timeoutMs: world.settings.backup.uploadTimeoutMs, ...options });
 }
 
 /** As `finishRestore`, and tells what it did. */
 export async function finishVolumes(
   world: EngineWorld,
   places: readonly VolumePlace[],
-  { timeoutMs, isComplete }: FinishOptions,
+  { timeoutMs, isComplete, isInUse = false }: FinishOptions,
 ): Promise<Finished> {
   const known = await insist(world.clock, () => world.swarm.listNodes());
   const nodes = groupByNode(places.filter(({ nodeId }) => known.some(({ id }) => id === nodeId)));
@@ -54,7 +61,7 @@ export async function finishVolumes(
     reports.push(...results.map(({ report }) => report));
     return results.flatMap(({ found }) => found);
   };
-  const isForward = isComplete ?? goesForward(await onAll('inspect'));
+  const isForward = isComplete ?? goesForward(await onAll('inspect'), isInUse);
   if (isForward && nodes.length > 1) {
     // None may go forward before all are known to: what is killed in between is decided by these marks.
     await onAll('commit');
@@ -64,8 +71,15 @@ export async function finishVolumes(
 }
 
 /** One that is committed says that all were complete; those that have nothing are through. */
-function goesForward(found: readonly State[]): boolean {
-  return found.includes('committed') || (found.length > 0 && found.every(state => state === 'complete'));
+function goesForward(found: readonly State[], isInUse: boolean): boolean {
+  const isBegun = found.includes('committed');
+  if (isBegun && isInUse) {
+    const message =
+      'A restore of the volumes was cut off in its midst, and somebody started the service on them: what it writes now may be ' +
+      'lost. Scale it to 0, and swarm-utils finishes the restore and starts it.';
+    throw new OperationError('restore_failed', message);
+  }
+  return isBegun || (!isInUse && found.length > 0 && found.every(state => state === 'complete'));
 }
 
 interface Acted {

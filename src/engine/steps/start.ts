@@ -1,57 +1,82 @@
 import { OperationError, type OperationErrorCode } from '../../core/errors.ts';
 import type { ServiceWork } from '../../core/step.ts';
+import { plural } from '../../core/text/plural.ts';
 import { awaitTasksRun, type RunOutcome } from '../await-tasks.ts';
-import { finishRestore } from '../backup/finish-restore.ts';
 import { scaleBack, settleReplicas } from '../bring-back.ts';
 import { insist } from '../insist.ts';
-import type { JournalEntry } from '../journal.ts';
+import type { StoppedService } from '../journal.ts';
+import { settleVolumes } from '../mend.ts';
 import { describeMove } from './describe-move.ts';
-import type { EngineWorld, ServiceContext, StepExecutor, StepOutcome } from './step-executor.ts';
+import type { EngineWorld, ServiceContext, StepExecutor, StepOutcome, StoppedByUs } from './step-executor.ts';
 
 /**
  * Gives the service what it had before `stop`, and waits until that runs. What somebody else wrote meanwhile is left as it
  * is, but not passed over: the volumes may have changed while they were read.
- * @throws OperationError `update_conflict`, `restore_failed`
- * @throws SwarmError; after each of them the journal keeps what is to be done
+ * @throws OperationError `not_stopped` where an old task goes on; `update_conflict`, `restore_failed`
+ * @throws SwarmError; after each of them the journal keeps what is to be done, and the recovery does it
  */
 export const start: StepExecutor<ServiceWork & { kind: 'start' }> = async (context, step) => {
-  const { world, stopped, isSettled } = context;
+  const { world, stopped } = context;
   if (stopped === undefined) {
     return { status: 'skipped', message: 'It was not stopped.' };
   }
-  if (stopped.restoring.length > 0 && !isSettled) {
-    await settleVolumes(world, stopped);
+  let isClosed = false;
+  const close = async () => {
+    await insist(world.clock, () => world.journal.close(stopped.entry));
+    isClosed = true;
+  };
+  try {
+    return await bringBack(context, stopped, step.timeoutMs, close);
+  } finally {
+    if (!isClosed) {
+      world.leftBehind.ring();
+    }
   }
-  const wasWritten = await isWritten(context);
-  const comeback = await scaleBack(world, stopped);
+};
+
+async function bringBack(
+  context: ServiceContext,
+  stopped: StoppedByUs,
+  startTimeoutMs: number,
+  close: () => Promise<void>,
+): Promise<StepOutcome> {
+  const { world, isSettled } = context;
+  const { entry, endsBy, version } = stopped;
+  // Where all of it was seen to end, nothing of it runs on a node that has gone down since.
+  const known = version === undefined ? entry : { ...entry, nodeIds: [] };
+  if (entry.restoring.length > 0 && !isSettled) {
+    await settleHalfDone(world, known, endsBy);
+  }
+  const wasWritten = await isWritten(world, stopped);
+  const comeback = await scaleBack(world, known, endsBy);
   if (comeback.status === 'gone') {
-    await insist(world.clock, () => world.journal.close(stopped));
+    await close();
     return fail('target_gone', 'Somebody removed the service meanwhile.');
   }
   const { service } = comeback;
-  const timeoutMs = step.timeoutMs + world.settings.timeouts.pendingMs;
+  const timeoutMs = startTimeoutMs + world.settings.timeouts.pendingMs;
   const outcome = await awaitTasksRun(world, service, timeoutMs, context.onProgress);
   // Else the note stays, for what is to be done once there is a node for each task.
-  if (await settleReplicas(world, stopped)) {
-    await insist(world.clock, () => world.journal.close(stopped));
+  if (await settleReplicas(world, entry)) {
+    await close();
   }
   if (wasWritten) {
     const message =
       'Somebody else wrote the service while it was stopped, so its volumes may have changed meanwhile: do not trust ' +
-      `what was made of them. It has ${service.replicas} replicas now.`;
+      `what was made of them. It has ${plural(service.replicas ?? 0, 'replica')} now.`;
     return { ...fail('written_meanwhile', message), ...(!outcome.isRunning && { tasks: outcome.tasks }) };
   }
   return outcome.isRunning
     ? { status: 'succeeded', message: `${outcome.message}${await describeMove(context)}` }
     : notStarted(outcome);
-};
+}
 
 /** On half of the old content and half of the new no service may start. */
-async function settleVolumes(world: EngineWorld, { restoring }: JournalEntry): Promise<void> {
+async function settleHalfDone(world: EngineWorld, stopped: StoppedService, until: Date): Promise<void> {
   try {
-    await finishRestore(world, restoring);
+    await settleVolumes(world, stopped, until);
   } catch (error) {
-    if (!(error instanceof OperationError)) {
+    if (!(error instanceof OperationError) || error.code === 'not_stopped') {
       throw error;
     }
     const message = `${error.message} The service stays stopped until they are; that is tried again all the time.`;
@@ -60,12 +85,12 @@ async function settleVolumes(world: EngineWorld, { restoring }: JournalEntry): P
 }
 
 /** Whether the service is not as `stop` left it. Where that did not come to its end, nothing relies on it. */
-async function isWritten({ world, service, stoppedVersion }: ServiceContext): Promise<boolean> {
-  if (stoppedVersion === undefined) {
+async function isWritten({ swarm, clock }: EngineWorld, { entry, version }: StoppedByUs): Promise<boolean> {
+  if (version === undefined) {
     return false;
   }
-  const now = await insist(world.clock, () => world.swarm.getService(service.id));
-  return now !== undefined && (now.version !== stoppedVersion || now.replicas !== 0);
+  const now = await insist(clock, () => swarm.getService(entry.serviceId));
+  return now !== undefined && (now.version !== version || now.replicas !== 0);
 }
 
 function notStarted({ hasFailed, message, tasks }: RunOutcome): StepOutcome {

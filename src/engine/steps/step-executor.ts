@@ -12,6 +12,7 @@ import type { RegistryCredentials } from '../../core/registry-credentials.ts';
 import type { KeptArchive } from '../../core/retention.ts';
 import type { NodeWork, RemovalReport, ServiceWork, Step, Work } from '../../core/step.ts';
 import type { NodeTarget, ServiceTarget } from '../../core/target.ts';
+import type { Bell } from '../bell.ts';
 import type { Clock } from '../clock.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 import type { OwnServiceCheck } from '../own-service.ts';
@@ -29,6 +30,8 @@ export interface EngineWorld {
   readonly owner: string;
   /** Names of the helpers, and of their secrets, that are at work for it. */
   readonly namesInUse: Set<string>;
+  /** Rung where an operation leaves an entry in the journal: the recovery looks at once. */
+  readonly leftBehind: Bell;
   /** Takes known secrets out of a text. */
   readonly redact: (text: string) => string;
 }
@@ -70,10 +73,10 @@ export interface ServiceContext extends SharedContext {
   resolved?: ResolvedImage;
   /** Set by `locate-volumes`: what a backup is of. */
   located?: { readonly backup: string; readonly places: readonly VolumePlace[] };
+  /** Nodes that are down, of which an admin says that nothing runs there any more. */
+  readonly deadNodeIds?: readonly string[];
   /** Set by `stop`, before it scales: what `start` brings back. */
-  stopped?: JournalEntry;
-  /** Set by `stop`, once nothing of the service is left: its version, which nobody is to change until `start`. */
-  stoppedVersion?: number;
+  stopped?: StoppedByUs;
   /** Set by `upload`: what it wrote. */
   uploaded?: readonly WrittenArchive[];
   /** Set by `verify-backup`: all that is kept of the service. */
@@ -91,6 +94,15 @@ export interface ServiceContext extends SharedContext {
    * @throws OperationError `not_authorized_any_more`, `target_gone`
    */
   readonly checkStillAllowed: (image: ImageReference) => Promise<number>;
+}
+
+/** A service that an operation has stopped, or was about to. */
+export interface StoppedByUs {
+  readonly entry: JournalEntry;
+  /** Until when its tasks get to end. */
+  readonly endsBy: Date;
+  /** Once nothing of it is left: its version, which nobody is to change until `start`. */
+  version?: number;
 }
 
 /** What the steps of one operation on a node share. */

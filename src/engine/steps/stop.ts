@@ -1,36 +1,72 @@
 import { OperationError } from '../../core/errors.ts';
 import type { ServiceWork } from '../../core/step.ts';
+import { plural } from '../../core/text/plural.ts';
 import { after, poll } from '../clock.ts';
 import { insist } from '../insist.ts';
+import { describeOldTasks, findOldTasks, nodesOf, type OldTasksQuestion } from '../old-tasks.ts';
+import { stopTimeoutMs } from '../stop-timeout.ts';
 import { type Service, SwarmError } from '../swarm.ts';
-import type { ServiceContext, StepExecutor } from './step-executor.ts';
-import { awaitTasksEnd } from './tasks-end.ts';
+import type { ServiceContext, StepExecutor, StepOutcome } from './step-executor.ts';
+import { awaitTasksEnd, type LeftTasks, oldTasksQuestion } from './tasks-end.ts';
 
 const WRITE_ATTEMPTS = 10;
 
 /**
- * Scales the service to 0 and waits until none of its tasks is left on any node. How many replicas it had is in the journal
- * before, so that they come back whatever happens.
- * @throws OperationError `busy`, `target_gone`, `unsupported_mode`, `update_conflict`, `written_meanwhile`
+ * Scales the service to 0 and waits until none of its tasks is left on any node, for as long at least as they get to end by
+ * themselves. How many replicas it had is in the journal before, so that they come back whatever happens.
+ * @throws OperationError `busy`, `target_gone`, `unsupported_mode`, `update_conflict`, `written_meanwhile`; `not_stopped`
+ *   before anything is touched, where tasks of it are on a node that is down and may write to the volumes
  */
 export const stop: StepExecutor<ServiceWork & { kind: 'stop' }> = async (context, step) => {
-  const before = await context.world.swarm.listTasks(context.service.id);
-  const replicas = await scaleToZero(context);
-  const failure = await awaitTasksEnd(context, step.timeoutMs, before);
-  if (failure !== undefined) {
-    return failure;
+  const { world, service, onProgress } = context;
+  const tasks = await world.swarm.listTasks(service.id);
+  const question = oldTasksQuestion(context);
+  await refuseStuck(context, question);
+  const timeoutMs = stopTimeoutMs(step.timeoutMs, [service, ...tasks]);
+  const until = after(world.clock, timeoutMs);
+  const replicas = await scaleToZero(context, until);
+  const left = await awaitTasksEnd(world, { ...question, until }, onProgress);
+  if (left.tasks.length > 0) {
+    return notStopped(left, timeoutMs, context.stopped !== undefined);
   }
   if (replicas === 0) {
     return { status: 'skipped', message: 'It has no replicas, so there was nothing to stop.' };
   }
-  // From now on nobody but `start` has a reason to write it. Until now the swarm itself may have done so.
-  context.stoppedVersion = (await mustFind(context)).version;
-  return { status: 'succeeded', message: `Stopped: it had ${replicas} replicas.` };
+  if (context.stopped !== undefined) {
+    // From now on nobody but `start` has a reason to write it. Until now the swarm itself may have done so.
+    context.stopped.version = (await mustFind(context)).version;
+  }
+  return { status: 'succeeded', message: `Stopped: it had ${plural(replicas, 'replica')}.` };
 };
 
+/** What runs on a node that is down is known to be stopped by nothing. */
+async function refuseStuck({ world }: ServiceContext, question: OldTasksQuestion): Promise<void> {
+  const stuck = (await findOldTasks(world, question)).filter(task => task.stuck !== undefined);
+  if (stuck.length > 0) {
+    const what = `${plural(stuck.length, 'task')} of the service may still run: ${describeOldTasks(stuck)}`;
+    throw new OperationError('not_stopped', `${what} Nothing was touched.`);
+  }
+}
+
+function notStopped({ tasks, areStuck }: LeftTasks, timeoutMs: number, isNoted: boolean): StepOutcome {
+  const which = describeOldTasks(tasks);
+  const what = plural(tasks.length, 'task');
+  const when =
+    'The service stays stopped until nothing of it runs any more; then swarm-utils starts it by itself.';
+  const message = [
+    areStuck
+      ? `${what} of the service may still run: ${which}`
+      : `${what} of the service did not end within ${timeoutMs} ms: ${which}`,
+    ...(isNoted ? [when] : []),
+    ...(areStuck ? [] : ['The label swarm-utils.backup.stop.timeout gives them more time.']),
+  ].join(' ');
+  return { status: areStuck ? 'failed' : 'timed_out', message, error: { code: 'not_stopped', message } };
+}
+
 /** @returns how many it had; where it had none, nothing was written to it */
-async function scaleToZero(context: ServiceContext): Promise<number> {
-  const { journal, clock } = context.world;
+async function scaleToZero(context: ServiceContext, endsBy: Date): Promise<number> {
+  const { world, deadNodeIds = [] } = context;
+  const { journal, clock, swarm } = world;
   const restoring = context.chosen?.map(({ place }) => place) ?? [];
   for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
     const service = await findSteady(context);
@@ -42,13 +78,16 @@ async function scaleToZero(context: ServiceContext): Promise<number> {
     if (replicas === 0 && restoring.length === 0) {
       return 0;
     }
+    const tasks = await swarm.listTasks(service.id);
     const entry = await journal.open({
       serviceId: service.id,
       serviceName: service.name,
       replicas,
       restoring,
+      nodeIds: nodesOf(tasks),
+      deadNodeIds,
     });
-    context.stopped = entry;
+    context.stopped = { entry, endsBy };
     if (replicas === 0 || (await scale(context, service))) {
       return replicas;
     }
