@@ -3,7 +3,7 @@ import { type Environment, environmentSchema, namesWithoutEffect, variables } fr
 import type { TokenSecret } from './core/plain-token.ts';
 import type { RegistryCredentials } from './core/registry-credentials.ts';
 import type { CronSettings } from './core/schedule-entry.ts';
-import type { EngineConnection } from './engine/dockerode.ts';
+import type { EngineConnection } from './engine/docker/connection.ts';
 import type { EngineSettings } from './engine/steps/step-executor.ts';
 
 /** Everything the environment decides, in groups of plain values for the factories. Frozen. */

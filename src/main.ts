@@ -22,6 +22,7 @@ import { createParsedTargets } from './engine/parsed-targets.ts';
 import { createRecovery, type RecoveryOptions } from './engine/recover.ts';
 import type { EngineWorld } from './engine/steps/step-executor.ts';
 import { openStore } from './engine/store.ts';
+import { logEngine } from './engine-log.ts';
 import { closeServer, listen, stopOnSignal } from './graceful-stop.ts';
 import { createHttpServer, type HttpOptions } from './http/app.ts';
 import { type HealthSocket, openHealthSocket } from './http/health-socket.ts';
@@ -91,7 +92,7 @@ function start(config: Config): void {
 
 /** Composes the program. Resolves when it listens. */
 async function serve(config: Config, log: Log, redact: (text: string) => string): Promise<void> {
-  const swarm = createDockerodeSwarm(config.docker);
+  const swarm = createDockerodeSwarm(config.docker, engine => logEngine(log, engine));
   const container = ownContainer();
   const owner = createOwner(container);
   const store = openStore(config.dataDir, systemClock.now());

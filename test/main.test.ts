@@ -151,10 +151,12 @@ describe('the program', () => {
   let release = Promise.withResolvers<void>();
   let engine: Server;
   let engineHost: string;
+  let apiVersion = '1.51';
 
   before(async () => {
     engine = createServer(async (request, response) => {
-      const path = new URL(request.url ?? '', 'http://engine').pathname;
+      const path = new URL(request.url ?? '', 'http://engine').pathname.replace(/^\/v1\.\d+/, '');
+      response.setHeader('Api-Version', apiVersion);
       if (path.startsWith('/distribution/')) {
         await release.promise;
         response.writeHead(404).end('{"message":"manifest unknown"}');
@@ -326,6 +328,22 @@ describe('the program', () => {
     const { program, url } = await startProgram({ SWARM_UTILS_DOCKER_HOST: 'unix:///nowhere.sock' });
     assert.equal((await program.logs('swarm.unavailable')).level, 'warn');
     assert.equal((await fetch(`${url}/readyz`)).status, 503);
+  });
+
+  it('starts with an Engine that is too old, says what to do, and is ready once it is upgraded', async () => {
+    apiVersion = '1.40';
+    const { program, url } = await startProgram();
+    const { level, msg } = await program.logs('engine.too_old');
+    assert.equal(level, 'error');
+    assert.match(String(msg), /upgraded to Docker 20\.10/);
+    assert.equal((await fetch(`${url}/healthz`)).status, 200);
+    const notReady = await fetch(`${url}/readyz`);
+    const { error } = (await notReady.json()) as { error: { code: string; message: string } };
+    assert.deepEqual([notReady.status, error.code], [503, 'engine_too_old']);
+    assert.match(error.message, /Upgrade the Engine/);
+    apiVersion = '1.51';
+    assert.equal((await fetch(`${url}/readyz`)).status, 200);
+    assert.equal((await program.logs('engine.seen')).apiVersion, '1.51');
   });
 });
 

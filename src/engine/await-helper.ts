@@ -1,6 +1,7 @@
 import type { HelperReport, HelperService } from '../core/helper.ts';
 import { showable } from '../core/outside-text.ts';
 import { after, type Clock, poll } from './clock.ts';
+import { describeAway } from './describe-error.ts';
 import { createNodeWatch } from './helper-node.ts';
 import { insist } from './insist.ts';
 import { type Swarm, SwarmError, type Task, type TaskOutput } from './swarm.ts';
@@ -83,10 +84,10 @@ async function readEnd(world: HelperWorld, helper: HelperService, ended: Task): 
 
 /** The report has what went wrong, and of the data nothing. */
 async function readData(world: HelperWorld, helper: HelperService, ended: Task): Promise<HelperOutcome> {
-  const { swarm, redact } = world;
+  const { swarm, clock, redact } = world;
   try {
     const [output, [task]] = await Promise.all([
-      swarm.taskOutput(ended.id),
+      insist(clock, () => swarm.taskOutput(ended.id)),
       reportTasks(swarm, [ended], 0, redact),
     ]);
     const logs = output.stderr.slice(-LOG_LINES).map(line => showable(line, redact));
@@ -98,13 +99,8 @@ async function readData(world: HelperWorld, helper: HelperService, ended: Task):
     if (!(error instanceof SwarmError)) {
       throw error;
     }
-    return fail(
-      world,
-      helper,
-      ended,
-      'failed',
-      () => `What the helper printed can't be read: ${error.message}`,
-    );
+    const why = error.code === 'unavailable' ? describeAway(error) : error.message;
+    return fail(world, helper, ended, 'failed', () => `What the helper printed can't be read: ${why}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { internalMessage, OperationError, type OperationErrorCode } from '../core/errors.ts';
-import { SwarmError, type SwarmErrorCode } from './swarm.ts';
+import { SwarmError, type SwarmErrorCode, type SwarmErrorReason } from './swarm.ts';
 
 /** A thrown error as a caller may see it. */
 export interface ErrorDescription {
@@ -11,6 +11,9 @@ export interface ErrorDescription {
 
 const codeBySwarmError: Readonly<Record<SwarmErrorCode, OperationErrorCode>> = {
   unavailable: 'swarm_unavailable',
+  engine_too_old: 'engine_too_old',
+  engine_too_new: 'engine_too_new',
+  spec_too_large: 'spec_too_large',
   not_found: 'target_gone',
   out_of_sequence: 'update_conflict',
   name_conflict: 'helper_busy',
@@ -27,7 +30,9 @@ const adviceByCode: Partial<Record<OperationErrorCode, string>> = {
     'The registry refused the login, or lacks the image for it. Check swarm-utils.update.registry.* on the service ' +
     'and SWARM_UTILS_REGISTRY_* on swarm-utils',
   registry_unreachable: 'The registry could not be asked for the digest, so nothing was deployed',
-  swarm_unavailable: 'The swarm manager could not be reached',
+  spec_too_large:
+    'The swarm can not store this change, so nothing was changed. It writes the spec of a service together with the one ' +
+    'before, both with all labels, and has room for 1.5 MiB. Make the labels of the service smaller',
   rejected: 'The Engine refused',
 };
 
@@ -38,11 +43,40 @@ export function describeError(error: unknown): ErrorDescription {
   }
   if (error instanceof SwarmError) {
     const code = codeBySwarmError[error.code];
-    const advice = adviceByCode[code] ?? 'The Engine refused';
-    // An Engine that can't be reached is named by its socket or address.
-    return code === 'swarm_unavailable'
-      ? { code, message: `${advice}.`, isForLog: true }
-      : { code, message: `${advice}: ${error.message}`, isForLog: false };
+    switch (code) {
+      case 'swarm_unavailable':
+        // An Engine that can't be reached is named by its socket or address.
+        return { code, message: describeAway(error), isForLog: true };
+      case 'engine_too_old':
+      case 'engine_too_new':
+        return { code, message: error.message, isForLog: false };
+      default:
+        return {
+          code,
+          message: `${adviceByCode[code] ?? 'The Engine refused'}: ${error.message}`,
+          isForLog: false,
+        };
+    }
   }
   return { code: 'internal', message: internalMessage, isForLog: true };
+}
+
+const messageByReason: Readonly<Record<SwarmErrorReason, string>> = {
+  not_a_manager:
+    'This Docker Engine is not a swarm manager. Run swarm-utils on a manager, or promote this node on one: ' +
+    '`docker node promote NODE`.',
+  no_leader:
+    'The swarm has no leader, because too few of its managers can be reached. Bring managers back until more than half of ' +
+    'them are there.',
+};
+
+/** Why the swarm is `unavailable`, without the address of its Engine. */
+export function describeAway({ reason, mayBeDone }: SwarmError): string {
+  if (reason !== undefined) {
+    return messageByReason[reason];
+  }
+  return mayBeDone
+    ? 'The swarm manager could not be reached, so it is not known whether the change was made: see what is there before ' +
+        'you try again.'
+    : 'The swarm manager could not be reached.';
 }

@@ -1,7 +1,8 @@
-import type Docker from 'dockerode';
 import { helperLabel } from '../core/label-reader.ts';
-import { call, unlessGone } from './engine-call.ts';
-import { type ConfigJson, readConfig, type SecretJson } from './engine-json.ts';
+import * as shapes from './docker/answer-shapes.ts';
+import type { Engine } from './docker/engine.ts';
+import { settleRemoval, settleWrite } from './docker/settle-write.ts';
+import { readConfig } from './engine-json.ts';
 import type { Swarm } from './swarm.ts';
 
 type KeptThings = Pick<
@@ -9,50 +10,58 @@ type KeptThings = Pick<
   'createSecret' | 'listHelperSecrets' | 'removeSecret' | 'createConfig' | 'listConfigs' | 'removeConfig'
 >;
 
-/** What the swarm keeps in its Raft store for us: Docker secrets and configs. */
-export function createKeptThings(docker: Docker, abortSignal: () => AbortSignal): KeptThings {
-  return {
-    async createSecret({ name, value, owner }) {
-      const spec = { Name: name, Labels: { [helperLabel]: owner }, Data: toBase64(value) };
-      const created = await call(() => docker.createSecret(inBody(spec, abortSignal())));
-      return created.id;
-    },
+/**
+ * What the swarm keeps in its Raft store for us: Docker secrets and configs.
+ * @param patienceMs how long a swarm that went away in the middle of a write is waited for, to see what became of it
+ */
+export function createKeptThings(engine: Engine, patienceMs: number): KeptThings {
+  const labelled = (label: string) => ({ filters: JSON.stringify({ label: [label] }) });
 
-    async listHelperSecrets() {
-      const filters = JSON.stringify({ label: [helperLabel] });
-      const found = await call(() => docker.listSecrets({ filters, abortSignal: abortSignal() } as object));
-      return (found as unknown as SecretJson[]).map(({ ID, Spec }) => ({
-        id: ID,
-        name: Spec.Name,
-        owner: Spec.Labels?.[helperLabel] ?? '',
-      }));
+  const listHelperSecrets: Swarm['listHelperSecrets'] = async () => {
+    const query = labelled(helperLabel);
+    return (await engine.read({ path: '/secrets', query }, shapes.secrets)).map(({ ID, Spec }) => ({
+      id: ID,
+      name: Spec.Name,
+      owner: Spec.Labels?.[helperLabel] ?? '',
+    }));
+  };
+
+  const listConfigs: Swarm['listConfigs'] = async label =>
+    (await engine.read({ path: '/configs', query: labelled(label) }, shapes.configs)).map(readConfig);
+
+  const create = async (path: string, body: object) =>
+    (await engine.write({ path, body }, shapes.created)).ID;
+
+  return {
+    listHelperSecrets,
+    listConfigs,
+
+    createSecret({ name, value, owner }) {
+      const spec = { Name: name, Labels: { [helperLabel]: owner }, Data: toBase64(value) };
+      // The name of each is new, so one that has it is this one.
+      const find = async () =>
+        (await listHelperSecrets()).find(each => each.name === name && each.owner === owner)?.id;
+      return settleWrite(() => create('/secrets/create', spec), find, patienceMs);
     },
 
     async removeSecret(id) {
-      await unlessGone(() => call(() => docker.getSecret(id).remove({ abortSignal: abortSignal() })));
+      await settleRemoval(() => engine.remove({ path: `/secrets/${id}` }));
     },
 
-    async createConfig({ name, labels, data }) {
+    createConfig({ name, labels, data }) {
       const spec = { Name: name, Labels: labels, Data: toBase64(data) };
-      const created = await call(() => docker.createConfig(inBody(spec, abortSignal())));
-      return created.id;
-    },
-
-    async listConfigs(label) {
-      const filters = JSON.stringify({ label: [label] });
-      const found = await call(() => docker.listConfigs({ filters, abortSignal: abortSignal() } as object));
-      return (found as unknown as ConfigJson[]).map(readConfig);
+      const [label = ''] = Object.keys(labels);
+      const find = async () =>
+        (await listConfigs(label)).find(
+          each => each.name === name && each.data === data && each.labels[label] === labels[label],
+        )?.id;
+      return settleWrite(() => create('/configs/create', spec), find, patienceMs);
     },
 
     async removeConfig(id) {
-      await unlessGone(() => call(() => docker.getConfig(id).remove({ abortSignal: abortSignal() })));
+      await settleRemoval(() => engine.remove({ path: `/configs/${id}` }));
     },
   };
-}
-
-/** Otherwise docker-modem would write it into the URL as well, where logs show it. */
-function inBody(spec: object, abortSignal: AbortSignal): object {
-  return { _query: {}, _body: spec, abortSignal };
 }
 
 function toBase64(text: string): string {

@@ -1,8 +1,4 @@
-import type { HelperMount, HelperService } from '../core/helper.ts';
-import { helperLabel } from '../core/label-reader.ts';
-import type { Platform } from '../core/placement/platform.ts';
 import {
-  type HelperOptions,
   type Node,
   type RegistryImage,
   type Service,
@@ -40,6 +36,7 @@ export interface ServiceSpecJson {
   readonly TaskTemplate: {
     readonly ContainerSpec?: {
       readonly Image: string;
+      readonly Labels?: Readonly<Record<string, string>> | null;
       readonly Mounts?: readonly MountJson[] | null;
       /** Nanoseconds. */
       readonly StopGracePeriod?: number;
@@ -61,7 +58,7 @@ export interface ServiceSpecJson {
   };
 }
 
-interface PlacementJson {
+export interface PlacementJson {
   readonly Constraints?: readonly string[] | null;
   readonly Platforms?: readonly object[] | null;
 }
@@ -203,41 +200,6 @@ export function readRegistryImage({ Descriptor: { digest }, Platforms }: Distrib
   return { digest, platforms };
 }
 
-/** The spec with another image. What of the placement was the old image's goes with it. */
-export function writeImage(
-  spec: ServiceSpecJson,
-  change: { readonly image: string; readonly platforms: readonly Platform[]; readonly isForce: boolean },
-): ServiceSpecJson {
-  const { Placement: placement, ...template } = spec.TaskTemplate;
-  return {
-    ...spec,
-    TaskTemplate: {
-      ...template,
-      ContainerSpec: { ...template.ContainerSpec, Image: change.image },
-      ForceUpdate: (template.ForceUpdate ?? 0) + (change.isForce ? 1 : 0),
-      ...writePlatforms(placement, change.platforms),
-    },
-  };
-}
-
-function writePlatforms(
-  placement: PlacementJson | undefined,
-  platforms: readonly Platform[],
-): { readonly Placement?: PlacementJson } {
-  if (platforms.length > 0) {
-    const written = platforms.map(({ os, architecture }) => ({
-      ...(architecture !== '' && { Architecture: architecture }),
-      ...(os !== '' && { OS: os }),
-    }));
-    return { Placement: { ...placement, Platforms: written } };
-  }
-  if (placement === undefined) {
-    return {};
-  }
-  const { Platforms: _, ...rest } = placement;
-  return { Placement: rest };
-}
-
 /** Undefined where its mode has none. */
 function replicasOf({ Mode }: ServiceSpecJson): number | undefined {
   return Mode?.Replicated === undefined ? undefined : (Mode.Replicated.Replicas ?? 1);
@@ -281,64 +243,6 @@ export function readConfig({ ID, Spec }: ConfigJson): SwarmConfig {
     labels: Spec.Labels ?? {},
     data: Buffer.from(Spec.Data ?? '', 'base64').toString('utf8'),
   };
-}
-
-/** What a helper gets to end by itself once it is removed. */
-const STOP_GRACE_NS = 3e9;
-/** Read by its owner alone. */
-const SECRET_MODE = 0o400;
-
-/**
- * The spec of a helper: one task, on one node, never restarted, its output kept where the Engine can read it. Root owns
- * the Engine's socket, so most need no capability, and they write nothing but their output and their mounts.
- * @throws SwarmError `rejected` for a value that the swarm would take for a template
- */
-export function writeHelperSpec(helper: HelperService, { owner, secrets = [] }: HelperOptions): object {
-  const { environment = {}, capabilities = [], hostname, isOnHostNetwork = false } = helper;
-  refuseTemplates([environment, hostname, helper.mounts]);
-  return {
-    Name: helper.name,
-    Labels: { [helperLabel]: owner },
-    Mode: { Replicated: { Replicas: 1 } },
-    TaskTemplate: {
-      ContainerSpec: {
-        Image: helper.image,
-        Command: helper.command,
-        Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
-        ReadOnly: true,
-        CapabilityDrop: ['ALL'],
-        CapabilityAdd: capabilities,
-        StopGracePeriod: STOP_GRACE_NS,
-        ...(hostname !== undefined && { Hostname: hostname }),
-        Labels: { [helperLabel]: owner },
-        Mounts: helper.mounts.map(writeMount),
-        Secrets: secrets.map(({ id, name, path }) => ({
-          SecretID: id,
-          SecretName: name,
-          File: { Name: path, UID: '0', GID: '0', Mode: SECRET_MODE },
-        })),
-      },
-      Placement: { Constraints: [`node.id==${helper.nodeId}`] },
-      RestartPolicy: { Condition: 'none', MaxAttempts: 0 },
-      LogDriver: { Name: 'json-file' },
-      ...(isOnHostNetwork && { Networks: [{ Target: 'host' }] }),
-    },
-  };
-}
-
-/** The swarm fills in templates here: https://docs.docker.com/reference/cli/docker/service/create/#create-services-using-templates */
-function refuseTemplates(values: readonly unknown[]): void {
-  if (JSON.stringify(values).includes('{{')) {
-    throw new SwarmError('rejected', 'A name holds `{{`, which the swarm would take for a template.');
-  }
-}
-
-function writeMount(mount: HelperMount): object {
-  if (mount.type === 'scratch') {
-    // A volume without a name goes with its container.
-    return { Type: 'volume', Target: mount.target };
-  }
-  return { Type: mount.type, Source: mount.source, Target: mount.target, ReadOnly: mount.isReadOnly };
 }
 
 function readMode(mode: ServiceSpecJson['Mode']): Service['mode'] {

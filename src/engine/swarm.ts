@@ -273,6 +273,9 @@ export interface Swarm {
 
 export type SwarmErrorCode =
   | 'unavailable'
+  | 'engine_too_old'
+  | 'engine_too_new'
+  | 'spec_too_large'
   | 'not_found'
   | 'out_of_sequence'
   | 'name_conflict'
@@ -282,13 +285,27 @@ export type SwarmErrorCode =
   | 'registry_unreachable'
   | 'rejected';
 
+/** Why a swarm that answers is `unavailable` all the same. */
+export type SwarmErrorReason = 'not_a_manager' | 'no_leader';
+
 /** A refusal by the Engine. The message is the Engine's and may go to an authorised caller once redacted. */
 export class SwarmError extends Error {
   override readonly name = 'SwarmError';
   readonly code: SwarmErrorCode;
+  readonly reason?: SwarmErrorReason;
+  /** The answer to a write was lost, and it could not be seen whether it was done. */
+  readonly mayBeDone: boolean;
 
-  constructor(code: SwarmErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: SwarmErrorCode,
+    message: string,
+    options: ErrorOptions & { readonly reason?: SwarmErrorReason; readonly mayBeDone?: boolean } = {},
+  ) {
     super(message, options);
     this.code = code;
+    this.mayBeDone = options.mayBeDone ?? false;
+    if (options.reason !== undefined) {
+      this.reason = options.reason;
+    }
   }
 }

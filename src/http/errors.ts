@@ -5,6 +5,7 @@ import {
   RequestError,
   type RequestErrorCode,
 } from '../core/errors.ts';
+import { describeAway } from '../engine/describe-error.ts';
 import { SwarmError } from '../engine/swarm.ts';
 import { statusByErrorCode } from './operation-answer.ts';
 
@@ -38,6 +39,10 @@ export const statusByCode: Readonly<Record<AnswerCode, number>> = {
   internal: 500,
   issuer_unavailable: 503,
   swarm_unavailable: 503,
+  not_a_manager: 503,
+  no_leader: 503,
+  engine_too_old: 503,
+  engine_too_new: 503,
   stopping: 503,
   overloaded: 503,
 };
@@ -113,10 +118,26 @@ export function answerForError(error: unknown): ErrorAnswer | undefined {
   if (error instanceof ProviderError) {
     return answerForProvider(error);
   }
-  if (error instanceof SwarmError && error.code === 'unavailable') {
-    return errorAnswer('swarm_unavailable');
+  if (error instanceof SwarmError) {
+    return answerForSwarm(error);
   }
   return answerForExpress(error);
+}
+
+/** An Engine that can't be worked with says what to do about it. */
+function answerForSwarm(error: SwarmError): ErrorAnswer | undefined {
+  const { code, reason, message } = error;
+  switch (code) {
+    case 'unavailable':
+      return reason === undefined
+        ? errorAnswer('swarm_unavailable')
+        : errorAnswer(reason, describeAway(error));
+    case 'engine_too_old':
+    case 'engine_too_new':
+      return errorAnswer(code, message);
+    default:
+      return undefined;
+  }
 }
 
 /** Work that is no operation of its own, such as a list of backups, fails for the same reasons. */

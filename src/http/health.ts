@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import { RequestError } from '../core/errors.ts';
 import type { Swarm } from '../engine/swarm.ts';
+import { answerForError } from './errors.ts';
 import { sendJson } from './send-json.ts';
 
 /** `GET /healthz`: the process answers. `GET /readyz`: it can work, too. Both are for everyone and say nothing else. */
@@ -24,6 +25,9 @@ export function createHealth(options: { readonly swarm: Swarm; isStopping(): boo
       try {
         await checkManager();
       } catch (cause) {
+        if (answerForError(cause) !== undefined) {
+          throw cause;
+        }
         throw new RequestError('swarm_unavailable', 'The swarm can not be reached.', { cause });
       }
       sendJson(response, 200, { status: 'ready' });

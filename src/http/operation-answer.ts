@@ -26,6 +26,7 @@ export const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
   rollback_paused: 424,
   tasks_failed: 424,
   rejected: 424,
+  spec_too_large: 424,
   replaced: 424,
   not_scheduled: 424,
   exec_failed: 424,
@@ -43,6 +44,8 @@ export const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
   restore_failed: 424,
   internal: 500,
   swarm_unavailable: 503,
+  engine_too_old: 503,
+  engine_too_new: 503,
   interrupted: 503,
   timed_out: 504,
 };

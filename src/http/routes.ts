@@ -45,7 +45,7 @@ export const routes = {
   readyz: {
     method: 'GET',
     path: '/readyz',
-    answers: '200 when the swarm can be changed and nothing is stopping',
+    answers: '200 when the swarm can be changed and nothing is stopping; 503 with why not, and what to do',
   },
 } as const satisfies Readonly<Record<string, Route>>;
 

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { suite, type TestContext, test } from 'node:test';
 import { createDockerodeSwarm } from '../../src/engine/dockerode.ts';
 import type { Swarm } from '../../src/engine/swarm.ts';
+import {
+  frame,
+  json,
+  type Misbehaviour,
+  refusal,
+  type StandInEngine,
+  sendAnswer,
+  startStandInEngine,
+} from '../fixtures/stand-in-engine.ts';
 
 // What the lab can't show: what is, and what is not, in the requests to the Engine.
 
@@ -23,51 +29,47 @@ const spec = {
 
 interface Written {
   readonly path: string;
+  readonly version: string | null;
+  readonly query: string;
   readonly auth: unknown;
   readonly body: typeof spec & { readonly TaskTemplate: { readonly Placement?: object } };
 }
 
-/** An Engine that has one service and notes how it is written. */
-async function startEngine(
+async function connect(
   context: TestContext,
-  placement?: object,
-): Promise<{ readonly swarm: Swarm; readonly written: Written[] }> {
-  const written: Written[] = [];
-  const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) {
-      chunks.push(chunk as Buffer);
-    }
-    response.setHeader('content-type', 'application/json');
-    if (request.method === 'GET') {
-      response.end(
-        JSON.stringify({
-          ...{ ID: 'abc', Version: { Index: 7 }, CreatedAt: 'x', UpdatedAt: 'x' },
-          Spec: {
-            ...spec,
-            TaskTemplate: { ...spec.TaskTemplate, ...(placement && { Placement: placement }) },
-          },
-        }),
-      );
-      return;
-    }
-    const header = request.headers['x-registry-auth'];
-    written.push({
-      path: request.url ?? '',
-      auth:
-        header === undefined ? undefined : JSON.parse(Buffer.from(String(header), 'base64url').toString()),
-      body: JSON.parse(Buffer.concat(chunks).toString()),
+): Promise<{ readonly engine: StandInEngine; readonly swarm: Swarm }> {
+  const engine = await startStandInEngine();
+  context.after(() => engine.close());
+  return { engine, swarm: createDockerodeSwarm({ host: engine.host }) };
+}
+
+/** An Engine that has one service, and how it is written. */
+async function startEngine(context: TestContext, placement?: object) {
+  const { engine, swarm } = await connect(context);
+  const template = { ...spec.TaskTemplate, ...(placement && { Placement: placement }) };
+  const resetService = () =>
+    engine.services.set('abc', {
+      ...{ ID: 'abc', Version: { Index: 7 }, CreatedAt: 'x', UpdatedAt: 'x' },
+      Spec: { ...spec, TaskTemplate: template },
     });
-    response.end('{"Warnings":null}');
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  context.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  return { swarm: createDockerodeSwarm({ host: `tcp://127.0.0.1:${port}` }), written };
+  resetService();
+  const written = (): readonly Written[] =>
+    engine.requests
+      .filter(({ method }) => method === 'POST')
+      .map(({ path, query, headers, body }) => {
+        const header = headers['x-registry-auth'];
+        return {
+          path,
+          version: query.get('version'),
+          query: query.toString(),
+          auth:
+            header === undefined
+              ? undefined
+              : JSON.parse(Buffer.from(String(header), 'base64url').toString()),
+          body: JSON.parse(body),
+        };
+      });
+  return { swarm, engine, written, resetService };
 }
 
 suite('the write of a service', () => {
@@ -78,8 +80,8 @@ suite('the write of a service', () => {
       { image: 'ghcr.io/acme/shop:2', platforms: [], isForce: false, version: 7 },
       credentials,
     );
-    const [first] = written;
-    assert.match(first?.path ?? '', /\/services\/abc\/update\?version=7$/);
+    const [first] = written();
+    assert.deepEqual([first?.path, first?.version], ['/services/abc/update', '7']);
     const { TaskTemplate: template } = spec;
     assert.deepEqual(first?.body, {
       ...spec,
@@ -119,7 +121,7 @@ suite('the write of a service', () => {
         isForce: false,
         version: 7,
       });
-      assert.deepEqual(written[0]?.body.TaskTemplate.Placement, after);
+      assert.deepEqual(written()[0]?.body.TaskTemplate.Placement, after);
     }
   });
 
@@ -131,7 +133,7 @@ suite('the write of a service', () => {
       isForce: true,
       version: 7,
     });
-    assert.equal(written[0]?.body.TaskTemplate.ForceUpdate, 5);
+    assert.equal(written()[0]?.body.TaskTemplate.ForceUpdate, 5);
   });
 
   test('without a login keeps the one that the swarm has, within a registry', async context => {
@@ -142,14 +144,15 @@ suite('the write of a service', () => {
       isForce: false,
       version: 7,
     });
-    assert.equal(written[0]?.auth, undefined);
+    assert.equal(written()[0]?.auth, undefined);
   });
 
   test('without a login takes the one that the swarm has away, when another registry is to be asked', async context => {
-    const { swarm, written } = await startEngine(context);
+    const { swarm, written, resetService } = await startEngine(context);
     for (const image of ['evil.test/acme/shop:1', 'nginx:1', 'ghcr.io:443/acme/shop:1']) {
+      resetService();
       await swarm.updateServiceImage('abc', { image, platforms: [], isForce: false, version: 7 });
-      assert.deepEqual(written.at(-1)?.auth, {}, image);
+      assert.deepEqual(written().at(-1)?.auth, {}, image);
     }
   });
 });
@@ -172,15 +175,13 @@ suite('an image in a registry', () => {
         ],
       ],
     ] as const) {
-      const server = createServer((_request, response) => {
-        response.setHeader('content-type', 'application/json');
-        response.end(JSON.stringify({ Descriptor: { digest: 'sha256:1' }, Platforms: listed }));
-      });
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      context.after(() => server.close());
-      const { port } = server.address() as AddressInfo;
-      const swarm = createDockerodeSwarm({ host: `tcp://127.0.0.1:${port}` });
+      const { engine, swarm } = await connect(context);
+      const answer = json(200, { Descriptor: { digest: 'sha256:1' }, Platforms: listed });
+      engine.misbehave(({ path }) =>
+        path === '/distribution/ghcr.io/acme/shop:1/json'
+          ? response => sendAnswer(response, answer)
+          : undefined,
+      );
       const image = { registry: 'ghcr.io', repository: 'acme/shop', tag: '1' };
       assert.deepEqual(await swarm.resolveImage(image), { digest: 'sha256:1', platforms });
     }
@@ -190,10 +191,10 @@ suite('an image in a registry', () => {
 suite('the scale of a service', () => {
   test('changes the replicas and nothing else, and keeps the login that the swarm has', async context => {
     const { swarm, written } = await startEngine(context);
-    assert.equal(await swarm.scaleService('abc', { replicas: 0, version: 7 }), 7);
-    assert.match(written[0]?.path ?? '', /\/services\/abc\/update\?version=7$/);
-    assert.deepEqual(written[0]?.body, { ...spec, Mode: { Replicated: { Replicas: 0 } } });
-    assert.equal(written[0]?.auth, undefined);
+    assert.equal(await swarm.scaleService('abc', { replicas: 0, version: 7 }), 101);
+    assert.deepEqual([written()[0]?.path, written()[0]?.version], ['/services/abc/update', '7']);
+    assert.deepEqual(written()[0]?.body, { ...spec, Mode: { Replicated: { Replicas: 0 } } });
+    assert.equal(written()[0]?.auth, undefined);
   });
 });
 
@@ -204,10 +205,14 @@ suite('what the swarm keeps', () => {
     await swarm.createConfig({ name: 'entry', labels: { a: 'b' }, data: '{}' });
     const base64 = (text: string) => Buffer.from(text).toString('base64');
     assert.deepEqual(
-      written.map(({ path, body }) => [path.replace(/^.*\/(?=secrets|configs)/, ''), body]),
+      written().map(({ path, query, body }) => [path, query, body]),
       [
-        ['secrets/create?', { Name: 'key', Labels: { 'swarm-utils.helper': 'me' }, Data: base64('canary') }],
-        ['configs/create?', { Name: 'entry', Labels: { a: 'b' }, Data: base64('{}') }],
+        [
+          '/secrets/create',
+          '',
+          { Name: 'key', Labels: { 'swarm-utils.helper': 'me' }, Data: base64('canary') },
+        ],
+        ['/configs/create', '', { Name: 'entry', Labels: { a: 'b' }, Data: base64('{}') }],
       ],
     );
   });
@@ -219,18 +224,13 @@ suite('a container that a task may run in', () => {
   async function isRunning(context: TestContext, task: object, nodeState = 'ready'): Promise<boolean> {
     const status = { Timestamp: 'x', State: 'running', ContainerStatus: { ContainerID: id } };
     const base = { ID: 't', ServiceID: 's', NodeID: 'n', CreatedAt: 'x', Spec: {}, Status: status };
-    const server = createServer((request, response) => {
-      const isNodes = /\/nodes/.test(request.url ?? '');
-      const answer = isNodes
-        ? [{ ID: 'n', Status: { State: nodeState } }]
-        : [{ ...base, DesiredState: 'running', ...task }];
-      response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
+    const { engine, swarm } = await connect(context);
+    engine.tasks.set('t', { ...base, DesiredState: 'running', ...task });
+    engine.nodes.set('n', {
+      ...{ ID: 'n', Spec: { Role: 'worker', Availability: 'active' }, Description: { Hostname: 'n' } },
+      Status: { State: nodeState },
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    context.after(() => server.close());
-    const { port } = server.address() as AddressInfo;
-    return createDockerodeSwarm({ host: `tcp://127.0.0.1:${port}` }).isTaskRunningIn(id.slice(0, 12));
+    return swarm.isTaskRunningIn(id.slice(0, 12));
   }
 
   test('is alive, also while it is told to end, unless its node is down', async context => {
@@ -246,46 +246,45 @@ suite('a container that a task may run in', () => {
 });
 
 suite('the output of a task', () => {
-  const frame = (stream: number, text: string) => {
-    const header = Buffer.from([stream, 0, 0, 0, 0, 0, 0, 0]);
-    header.writeUInt32BE(text.length, 4);
-    return Buffer.concat([header, Buffer.from(text)]);
-  };
-
-  async function startLogs(context: TestContext, answer: (response: ServerResponse) => void): Promise<Swarm> {
-    const server = createServer((_request, response) => answer(response));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    context.after(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    return createDockerodeSwarm({ host: `tcp://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  async function startLogs(context: TestContext, logs: Buffer, misbehaviour?: Misbehaviour): Promise<Swarm> {
+    const { engine, swarm } = await connect(context);
+    engine.logs = logs;
+    engine.misbehave(({ path }) => (path.endsWith('/logs') ? misbehaviour : undefined));
+    return swarm;
   }
 
+  const breakOff: Misbehaviour = (response, work) => response.write(work().body, () => response.destroy());
+  const refuse: Misbehaviour = response => sendAnswer(response, refusal(404, 'task x not found'));
+  const ofTheEngine = Buffer.from([3, ...frame('incomplete').subarray(1)]);
+
   test('is read as a whole', async context => {
-    const swarm = await startLogs(context, response => response.end(frame(1, 'one\ntwo\n')));
+    const swarm = await startLogs(context, frame('one\ntwo\n'));
     assert.deepEqual(await swarm.taskOutput('x'), { stdout: ['one', 'two'], stderr: [] });
     assert.deepEqual(await swarm.taskLogs('x', 1), ['two']);
   });
 
-  test('is an error where it can not be, while logs are what there is of them', async context => {
-    for (const answer of [
-      (response: ServerResponse) => response.end(frame(3, 'incomplete')),
-      (response: ServerResponse) => response.write(frame(1, 'one\n'), () => response.destroy()),
-      (response: ServerResponse) => response.writeHead(404).end('{"message":"no such task"}'),
-      (response: ServerResponse) => response.end(frame(1, 'x'.repeat(8 * 1024 * 1024))),
-    ]) {
-      const swarm = await startLogs(context, answer);
-      await assert.rejects(swarm.taskOutput('x'), { code: 'logs_unavailable' });
+  test('is an error where it can not be', async context => {
+    for (const [logs, misbehaviour, code] of [
+      [ofTheEngine, undefined, 'logs_unavailable'],
+      [frame('one\n').subarray(0, -1), undefined, 'logs_unavailable'],
+      [frame('one\n'), breakOff, 'unavailable'],
+      [frame('one\n'), refuse, 'logs_unavailable'],
+      [frame('x'.repeat(8 * 1024 * 1024)), undefined, 'logs_unavailable'],
+    ] as const) {
+      const swarm = await startLogs(context, logs, misbehaviour);
+      await assert.rejects(swarm.taskOutput('x'), { code });
     }
-    const cut = await startLogs(context, response =>
-      response.write(frame(1, 'one\n'), () => response.destroy()),
-    );
-    assert.deepEqual(await cut.taskLogs('x', 10), ['one']);
-    const missing = await startLogs(context, response =>
-      response.writeHead(404).end('{"message":"no such task"}'),
-    );
-    await assert.rejects(missing.taskLogs('x', 10), { code: 'logs_unavailable' });
+  });
+
+  test('that breaks off, or is too much, is what there is of it as logs, and they say so', async context => {
+    const cut = await startLogs(context, frame('one\n'), breakOff);
+    assert.deepEqual(await cut.taskLogs('x', 10), ['one', '(it breaks off here)']);
+    const large = await startLogs(context, frame(`${'x'.repeat(300 * 1024)}\n`));
+    assert.match((await large.taskLogs('x', 10)).at(-1) ?? '', /^\(there is more than 262144 bytes of it\)$/);
+    const missing = await startLogs(context, frame(''), refuse);
+    await assert.rejects(missing.taskLogs('x', 10), {
+      code: 'logs_unavailable',
+      message: 'task x not found',
+    });
   });
 });

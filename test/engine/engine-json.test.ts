@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { HelperService } from '../../src/core/helper.ts';
+import { writeHelperSpec } from '../../src/engine/docker/helper-spec.ts';
 import {
   readNode,
   readService,
   readTask,
   type ServiceJson,
   type TaskJson,
-  writeHelperSpec,
 } from '../../src/engine/engine-json.ts';
 import { taskStates } from '../../src/engine/swarm.ts';
 
@@ -283,7 +283,7 @@ suite('a helper', () => {
   };
 
   test('is a service of one task on one node that is never restarted, has no capability and a root it can not write, and whose logs can be read', () => {
-    assert.deepEqual(writeHelperSpec(helper, { owner: 'me' }), {
+    assert.deepEqual(writeHelperSpec(helper, { owner: 'me' }, 'run-1'), {
       Name: 'swarm-utils-exec-x',
       Labels: { 'swarm-utils.helper': 'me' },
       Mode: { Replicated: { Replicas: 1 } },
@@ -296,7 +296,7 @@ suite('a helper', () => {
           CapabilityDrop: ['ALL'],
           CapabilityAdd: [],
           StopGracePeriod: 3_000_000_000,
-          Labels: { 'swarm-utils.helper': 'me' },
+          Labels: { 'swarm-utils.helper': 'me', 'swarm-utils.helper.run': 'run-1' },
           Mounts: [{ Type: 'bind', Source: '/a', Target: '/b', ReadOnly: true }],
           Secrets: [],
         },
@@ -308,7 +308,11 @@ suite('a helper', () => {
   });
 
   test('has no network of its own where it speaks through its mounts alone', () => {
-    const { TaskTemplate } = writeHelperSpec({ ...helper, isOnHostNetwork: true }, { owner: 'me' }) as {
+    const { TaskTemplate } = writeHelperSpec(
+      { ...helper, isOnHostNetwork: true },
+      { owner: 'me' },
+      'run-1',
+    ) as {
       TaskTemplate: object;
     };
     assert.deepEqual('Networks' in TaskTemplate && TaskTemplate.Networks, [{ Target: 'host' }]);
@@ -325,6 +329,7 @@ suite('a helper', () => {
         secrets: [{ path: '/run/secrets/key', value: 'the secret itself' }],
       },
       { owner: 'me', secrets: [{ id: 'secret-id', name: 'secret-name', path: '/run/secrets/key' }] },
+      'run-1',
     );
     const { ContainerSpec: container } = (spec as { TaskTemplate: { ContainerSpec: object } }).TaskTemplate;
     assert.deepEqual(
@@ -336,7 +341,7 @@ suite('a helper', () => {
         CapabilityAdd: ['CAP_DAC_READ_SEARCH'],
         StopGracePeriod: 3_000_000_000,
         Hostname: 'worker-1',
-        Labels: { 'swarm-utils.helper': 'me' },
+        Labels: { 'swarm-utils.helper': 'me', 'swarm-utils.helper.run': 'run-1' },
         Mounts: [{ Type: 'volume', Target: '/tmp' }],
         Secrets: [
           {
@@ -357,7 +362,9 @@ suite('a helper', () => {
       { hostname: template },
       { mounts: [{ type: 'volume', source: template, target: '/data', isReadOnly: true }] },
     ] as const) {
-      assert.throws(() => writeHelperSpec({ ...helper, ...change }, { owner: 'me' }), { code: 'rejected' });
+      assert.throws(() => writeHelperSpec({ ...helper, ...change }, { owner: 'me' }, 'run-1'), {
+        code: 'rejected',
+      });
     }
   });
 });

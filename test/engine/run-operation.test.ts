@@ -361,6 +361,9 @@ suite('what the Engine refuses', () => {
       /refused the login.*swarm-utils\.update\.registry.*SWARM_UTILS_REGISTRY.*detail/,
     ],
     registry_unreachable: ['registry_unreachable', /nothing was deployed: detail/],
+    spec_too_large: ['spec_too_large', /Make the labels of the service smaller: detail/],
+    engine_too_old: ['engine_too_old', /^detail/],
+    engine_too_new: ['engine_too_new', /^detail/],
     rejected: ['rejected', /The Engine refused: detail/],
   };
   for (const [code, [expected, message]] of Object.entries(codes)) {

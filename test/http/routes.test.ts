@@ -22,6 +22,28 @@ test('readyz is 200 while the manager is one', async context => {
   assert.equal((await ask('/readyz')).status, 200);
 });
 
+test('readyz says why an Engine that answers can not be worked with, and what to do', async context => {
+  const { ask, swarm } = await startServer(context);
+  for (const [error, code, advice] of [
+    [
+      new SwarmError('unavailable', 'canary', { reason: 'not_a_manager' }),
+      'not_a_manager',
+      /docker node promote/,
+    ],
+    [new SwarmError('unavailable', 'canary', { reason: 'no_leader' }), 'no_leader', /Bring managers back/],
+    [new SwarmError('engine_too_old', 'Upgrade the Engine.'), 'engine_too_old', /^Upgrade the Engine\.$/],
+    [new SwarmError('engine_too_new', 'Upgrade swarm-utils.'), 'engine_too_new', /^Upgrade swarm-utils\.$/],
+    [new SwarmError('rejected', 'canary'), 'swarm_unavailable', /./],
+    [new Error('canary'), 'swarm_unavailable', /./],
+  ] as const) {
+    swarm.fail('checkManager', error);
+    const answer = await ask('/readyz');
+    assert.deepEqual([answer.status, answer.json.error.code], [503, code]);
+    assert.match(answer.json.error.message, advice);
+    assert.doesNotMatch(answer.text, /canary/);
+  }
+});
+
 test('readyz is 503 while stopping', async context => {
   const { ask } = await startServer(context, { isStopping: () => true });
   const answer = await ask('/readyz');

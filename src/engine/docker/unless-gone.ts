@@ -1,14 +1,4 @@
-import { readEngineError } from './engine-error.ts';
-import { SwarmError } from './swarm.ts';
-
-/** Does a request to the Engine; what fails is a SwarmError. */
-export async function call<T>(request: () => Promise<T>): Promise<T> {
-  try {
-    return await request();
-  } catch (error) {
-    throw readEngineError(error);
-  }
-}
+import { SwarmError } from '../swarm.ts';
 
 /** @returns undefined for what the swarm does not have */
 export async function unlessGone<T>(request: () => Promise<T>): Promise<T | undefined> {
