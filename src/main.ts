@@ -264,6 +264,12 @@ function logFinished(log: Log, operation: Operation): void {
     },
     `${action} ${target.name}: ${status}`,
   );
+  for (const { code, message } of operation.warnings ?? []) {
+    log.warn(
+      { event: 'operation.warning', id, action, target: target.name, code },
+      `${action} ${target.name}: ${message}`,
+    );
+  }
 }
 
 function readConfig(): Config {

@@ -3,6 +3,7 @@ import type { OperationErrorCode } from './errors.ts';
 import type { ImageReference } from './image-reference.ts';
 import type { PlainToken } from './plain-token.ts';
 import type { StepReport } from './step.ts';
+import type { Warning } from './warning.ts';
 
 /** What can be done to a service, and to a node `clean`; the word in labels and routes. */
 export const actionNames = ['update', 'clean', 'backup', 'restore'] as const;
@@ -102,6 +103,8 @@ export interface Operation {
   /** How long it may take from its start on, milliseconds; known once it has begun. */
   readonly timeoutMs?: number;
   readonly finishedAt?: string;
+  /** Those of its steps, in their order. */
+  readonly warnings?: readonly Warning[];
   readonly error?: { readonly code: OperationErrorCode; readonly message: string };
 }
 

@@ -2,6 +2,7 @@ import type { BackupStore, VolumeReport } from './backup.ts';
 import type { HelperReport, TaskReport } from './helper.ts';
 import type { ImagePattern } from './image-policy.ts';
 import type { ImageReference } from './image-reference.ts';
+import type { Warning } from './warning.ts';
 
 /** What a step does to a service. The engine has one executor per kind. */
 export type ServiceWork =
@@ -98,6 +99,8 @@ export interface StepReport {
   readonly startedAt?: string;
   readonly durationMs?: number;
   readonly message?: string;
+  /** What was not as it should be, although the step did what it was to do; at most 20. */
+  readonly warnings?: readonly Warning[];
   readonly helper?: HelperReport;
   readonly removal?: RemovalReport;
   /** What was written, verified, removed or restored, by volume. */

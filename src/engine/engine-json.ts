@@ -44,6 +44,7 @@ export interface ServiceSpecJson {
     readonly ForceUpdate?: number;
     readonly LogDriver?: { readonly Name?: string };
     readonly Placement?: PlacementJson;
+    readonly RestartPolicy?: { readonly Condition?: string };
   };
   readonly Mode?: {
     readonly Replicated?: { readonly Replicas?: number };
@@ -138,6 +139,11 @@ export function readService(json: ServiceJson): Service {
       ['pause', 'continue', 'rollback'],
       spec.UpdateConfig?.FailureAction || 'pause',
       'failure action',
+    ),
+    restartCondition: oneOf(
+      ['none', 'on-failure', 'any'],
+      spec.TaskTemplate.RestartPolicy?.Condition || 'any',
+      'restart condition',
     ),
     constraints: spec.TaskTemplate.Placement?.Constraints ?? [],
     stopGraceMs: (spec.TaskTemplate.ContainerSpec?.StopGracePeriod ?? DEFAULT_STOP_GRACE_NS) / 1e6,

@@ -163,7 +163,8 @@ export function createOperations({
     step(step: StepReport) {
       const others = record.operation.steps.filter(({ name }) => name !== step.name);
       const steps = boundOutput([...others, step]);
-      record.operation = { ...record.operation, steps };
+      const warnings = steps.flatMap(each => each.warnings ?? []);
+      record.operation = { ...record.operation, steps, ...(warnings.length > 0 && { warnings }) };
       // Should this process end now, the history says how far it had come.
       save(record.operation);
       tell(record, { type: 'step', step: steps.at(-1) ?? step });

@@ -1,25 +1,39 @@
 import { OperationError } from '../core/errors.ts';
-import type { Service, Swarm, Task, UpdateStatus } from './swarm.ts';
-import { byNewest, isPending, isTerminal } from './task-report.ts';
+import type { Warning } from '../core/warning.ts';
+import {
+  hasEndedWell,
+  hasFailed,
+  isLive,
+  measureProgress,
+  newestWithoutSuccessor,
+  type Progress,
+} from './rollout/progress.ts';
+import type { Node, Service, Swarm, Task, UpdateStatus } from './swarm.ts';
+import { byNewest, isTerminal, isUnassigned } from './task-report.ts';
 
 /** Longer than the swarm waits, by default, before it starts a failed task again. */
 const RECENT_MS = 30_000;
+const NAMED_NODES = 5;
 
 /** Where a rollout stands. */
 export interface RolloutView {
   readonly service: Service;
   /** The swarm's word on this rollout; absent while, or where, it has none. */
   readonly update?: UpdateStatus;
-  /** Tasks that should run. */
-  readonly wanted: number;
-  /** Ids of those that run the new spec. */
-  readonly updated: readonly string[];
-  /** Every task that should run runs the new spec. A service without tasks has converged. */
-  readonly hasConverged: boolean;
+  /** With the spec that is rolled out. */
+  readonly progress: Progress;
+  /** With the spec that the service has: after a rollback, the one of before. */
+  readonly current: Progress;
   /** Tasks of the new spec for which no node was found yet. */
   readonly unscheduled: readonly Task[];
-  /** Tasks of the new spec that ended of themselves, newest first. */
+  /** Tasks of the new spec that came to a bad end, newest first. */
   readonly failed: readonly Task[];
+  /** Tasks of the new spec that came to the good end that they are for. */
+  readonly ended: readonly Task[];
+  /** Those of the failed that have no successor. */
+  readonly givenUp: readonly Task[];
+  /** Tasks that are to run the new spec and do not yet, or are to end and have not. */
+  readonly stuck: readonly Task[];
 }
 
 /**
@@ -31,16 +45,19 @@ export async function readView(
   rollout: { readonly service: Service; readonly image: string; readonly isForce: boolean },
 ): Promise<RolloutView> {
   const before = rollout.service;
-  const [service, tasks] = await Promise.all([swarm.getService(before.id), swarm.listTasks(before.id)]);
+  const [service, tasks, nodes] = await Promise.all([
+    swarm.getService(before.id),
+    swarm.listTasks(before.id),
+    before.mode === 'global' ? swarm.listNodes() : [],
+  ]);
   if (service === undefined) {
     throw new OperationError('target_gone', 'Somebody removed the service during the update.');
   }
   const isNew = (task: Task) =>
     task.image === rollout.image && (!rollout.isForce || task.forceUpdate > before.forceUpdate);
-  const live = tasks.filter(task => task.desiredState === 'running' || task.desiredState === 'ready');
-  const updated = live.filter(task => isNew(task) && task.state === 'running').map(({ id }) => id);
-  // A global service wants a task per fitting node: which nodes fit, its tasks say.
-  const wanted = service.mode === 'replicated' ? (service.replicas ?? 0) : live.length;
+  const isCurrent = (task: Task) => task.image === service.image && task.forceUpdate === service.forceUpdate;
+  const sight = { service, tasks, nodes };
+  const isBad = (task: Task) => isNew(task) && hasFailed(service, task);
   // An update that was under way is no old one: the swarm forgets its status when the service is written.
   const isStale =
     service.update !== undefined &&
@@ -51,32 +68,51 @@ export async function readView(
   return {
     service,
     ...(service.update !== undefined && !isStale && { update: service.update }),
-    wanted,
-    updated,
-    hasConverged: updated.length === wanted && live.length === wanted,
-    unscheduled: live.filter(task => isNew(task) && isPending(task.state) && task.nodeId === undefined),
-    failed: tasks.filter(task => isNew(task) && hasEndedItself(task)).sort(byNewest(task => task.stateAt)),
+    progress: measureProgress(sight, isNew),
+    current: measureProgress(sight, isCurrent),
+    unscheduled: tasks.filter(task => isLive(task) && isNew(task) && isUnassigned(task)),
+    failed: tasks.filter(isBad).sort(byNewest(task => task.stateAt)),
+    ended: tasks.filter(task => isNew(task) && hasEndedWell(service, task)),
+    givenUp: newestWithoutSuccessor(tasks).filter(isBad),
+    stuck: tasks.filter(
+      task => !isTerminal(task.state) && !(isLive(task) && isNew(task) && task.state === 'running'),
+    ),
   };
-}
-
-/**
- * A service's task is to run. One that is `complete` ended too, with exit code 0; so do those that get no healthier and
- * take their end politely. What the swarm stopped for its own reasons is `shutdown`, with no error.
- */
-function hasEndedItself({ state, error }: Task): boolean {
-  return isTerminal(state) && (error !== undefined || state === 'complete');
 }
 
 /**
  * Whether a service that nobody updates runs its image as it should: in every task, and without tasks of it that ended
  * a moment ago, since those that crash again and again run in between.
  */
-export function runsSteadily({ hasConverged, failed }: RolloutView, now: Date): boolean {
-  return hasConverged && failed.every(task => now.getTime() - Date.parse(task.stateAt) > RECENT_MS);
+export function runsSteadily({ progress, failed }: RolloutView, now: Date): boolean {
+  return progress.hasConverged && failed.every(task => now.getTime() - Date.parse(task.stateAt) > RECENT_MS);
 }
 
 /** One sentence on where it stands. */
-export function describeRollout({ wanted, updated, failed }: RolloutView): string {
+export function describeRollout({ progress, failed }: RolloutView): string {
+  const { running, wanted, done } = progress;
+  const ended = done.length === 0 ? '' : `, ${done.length} ended well`;
   const failures = failed.length === 0 ? '' : `, ${failed.length} failed`;
-  return `${updated.length} of ${wanted} tasks run the new image${failures}.`;
+  return `${running.length} of ${wanted} tasks run the new image${ended}${failures}.`;
+}
+
+/** What is not as it should be although the swarm has done all that it will do. */
+export function warnOfRollout({ progress: { passedOver } }: RolloutView): readonly Warning[] {
+  return passedOver.length === 0 ? [] : [{ code: 'old_task_kept', message: describePassedOver(passedOver) }];
+}
+
+function describePassedOver(passedOver: Progress['passedOver']): string {
+  const nodes = passedOver.map(({ node }) => node);
+  const more = nodes.length - NAMED_NODES;
+  const names = nodes.slice(0, NAMED_NODES).map(nameOf).join(', ');
+  const many = nodes.length > 1;
+  return (
+    `${many ? 'Tasks' : 'A task'} of the old image still ${many ? 'run' : 'runs'} on ${names}` +
+    `${more > 0 ? ` and ${more} more` : ''}: the swarm replaces no task of a global service on a node that is paused. It ` +
+    'does once the node is active again: `docker node update --availability active NODE`.'
+  );
+}
+
+function nameOf({ hostname, id }: Node): string {
+  return `${hostname} (${id})`;
 }

@@ -1,12 +1,14 @@
-import { OperationError, type OperationErrorCode } from '../core/errors.ts';
+import { OperationError } from '../core/errors.ts';
 import type { TaskReport } from '../core/helper.ts';
 import type { Platform } from '../core/placement/platform.ts';
 import type { RegistryCredentials } from '../core/registry-credentials.ts';
+import type { Warning } from '../core/warning.ts';
 import { after, type Clock, poll } from './clock.ts';
 import { insist } from './insist.ts';
-import { describeRollout, type RolloutView, readView } from './rollout-view.ts';
-import { type Service, type Swarm, SwarmError } from './swarm.ts';
-import { reportTasks } from './task-report.ts';
+import { type Ending, type Judged, judgeRollout, judgeTimeout, type Observed } from './rollout/verdict.ts';
+import { describeRollout, type RolloutView, readView, warnOfRollout } from './rollout-view.ts';
+import { type Service, type Swarm, SwarmError, type Task } from './swarm.ts';
+import { listNodes, reportTasks } from './task-report.ts';
 
 export interface RolloutWorld {
   readonly swarm: Swarm;
@@ -36,14 +38,16 @@ export interface Rollout {
 }
 
 export type RolloutOutcome =
-  | { readonly status: 'succeeded'; readonly message: string }
   | {
-      readonly status: 'failed' | 'rolled_back' | 'timed_out';
-      readonly code: OperationErrorCode;
+      readonly status: 'succeeded';
       readonly message: string;
+      /** What is not as it should be although the swarm has done all that it will do. */
+      readonly warnings: readonly Warning[];
+    }
+  | (Exclude<Ending, { readonly status: 'succeeded' }> & {
       /** Failed tasks of this rollout, newest first. */
       readonly tasks: readonly TaskReport[];
-    };
+    });
 
 const WRITE_ATTEMPTS = 10;
 const REPORTED_TASKS = 3;
@@ -52,7 +56,7 @@ const LOG_LINES = 20;
 /**
  * Gives a service another image and watches until the swarm has come to a verdict. The verdict is the swarm's own
  * (`UpdateStatus`), which counts the monitor period; without one, as for a service that has no tasks, it is that all
- * tasks that should run do run the new image.
+ * tasks that should run do run the new image, or ended well where they are to end.
  * @throws OperationError `update_conflict`, `not_authorized_any_more`, `target_gone`
  * @throws SwarmError
  */
@@ -62,7 +66,12 @@ export async function rollOut(world: RolloutWorld, rollout: Rollout): Promise<Ro
   }
   const { clock } = world;
   const look = () => insist(clock, () => readView(world.swarm, rollout));
-  const isSteady = createSteadiness(clock);
+  const observe = createObserver(clock);
+  const judged: Judged = {
+    ...rollout,
+    pendingTimeoutMs: world.pendingTimeoutMs,
+    isRollbackTo: view => hasRolledBackTo(rollout, view),
+  };
   let said = '';
   const ended = await poll(clock, after(clock, rollout.timeoutMs), async () => {
     const view = await look();
@@ -71,13 +80,13 @@ export async function rollOut(world: RolloutWorld, rollout: Rollout): Promise<Ro
       said = progress;
       rollout.onProgress(progress);
     }
-    const verdict = decide(world, rollout, view, isSteady(view));
+    const verdict = judgeRollout(judged, view, observe(view));
     return verdict && { view, verdict };
   });
-  const last = ended?.view ?? (await look());
-  const { view, verdict } = ended ?? { view: last, verdict: timedOut(rollout, last) };
+  const view = ended?.view ?? (await look());
+  const verdict = ended?.verdict ?? judgeTimeout(judged, view, await listNodes(world.swarm));
   if (verdict.status === 'succeeded') {
-    return { status: 'succeeded', message: describeRollout(view) };
+    return { status: 'succeeded', message: describeRollout(view), warnings: warnOfRollout(view) };
   }
   const newest = view.failed.slice(0, REPORTED_TASKS);
   const tasks = await reportTasks(world.swarm, newest, LOG_LINES, world.redact, view.service.logDriver);
@@ -125,109 +134,33 @@ async function writeImage({ swarm, clock }: RolloutWorld, rollout: Rollout): Pro
   }
 }
 
-/**
- * Where tasks of the new image have failed, those that run now may do so too: the swarm goes on with an update whose
- * failure action is `continue`, calls it completed, and starts its tasks again and again.
- * @returns whether none has failed, or the same tasks have been running as long as the swarm would watch new ones
- */
-function createSteadiness(clock: Clock): (view: RolloutView) => boolean {
-  let tasks = '';
-  let sinceMs = 0;
-  return ({ service, updated, failed }) => {
-    const nowMs = clock.now().getTime();
-    const seen = updated.toSorted().join();
-    if (seen !== tasks) {
-      tasks = seen;
-      sinceMs = nowMs;
+function createObserver(clock: Clock): (view: RolloutView) => Observed {
+  const [running, givenUp, state] = [createStopwatch(clock), createStopwatch(clock), createStopwatch(clock)];
+  return view => ({
+    now: clock.now(),
+    runningMs: running(view.progress.running.toSorted().join()),
+    givenUpMs: givenUp(idsOf(view.givenUp)),
+    stateMs: state(`${view.update?.state} ${view.update?.startedAt}`),
+  });
+}
+
+/** Tells for how long what is looked at has been the same, milliseconds. */
+function createStopwatch(clock: Clock): (seen: string) => number {
+  let last: string | undefined;
+  let since = 0;
+  return seen => {
+    const now = clock.now().getTime();
+    if (seen !== last) {
+      last = seen;
+      since = now;
     }
-    return failed.length === 0 || nowMs - sinceMs >= service.updateMonitorMs;
+    return now - since;
   };
 }
 
-type Ending =
-  | { readonly status: 'succeeded' }
-  | {
-      readonly status: 'failed' | 'rolled_back' | 'timed_out';
-      readonly code: OperationErrorCode;
-      readonly message: string;
-    };
-
-/** @returns undefined while the swarm is at work */
-function decide(
-  { clock, pendingTimeoutMs }: RolloutWorld,
-  rollout: Rollout,
-  view: RolloutView,
-  isSteady: boolean,
-): Ending | undefined {
-  const { service, update } = view;
-  switch (update?.state) {
-    case 'rollback_completed':
-      if (hasRolledBackTo(rollout, view)) {
-        return view.hasConverged && isSteady ? { status: 'succeeded' } : undefined;
-      }
-      return {
-        status: 'rolled_back',
-        code: 'rolled_back',
-        message: `The swarm rolled the service back to ${service.image}: ${update.message}.`,
-      };
-    case 'rollback_paused':
-      return {
-        status: 'failed',
-        code: 'rollback_paused',
-        message:
-          `The update failed, and so did the rollback: ${update.message}. ` +
-          `See \`docker service ps ${service.name}\`, then update again with an image that starts.`,
-      };
-    case 'rollback_started':
-      return undefined;
-    default:
-  }
-  if (service.image !== rollout.image) {
-    const message = `Somebody else gave the service another image meanwhile: ${service.image}.`;
-    return { status: 'failed', code: 'replaced', message };
-  }
-  if (update?.state === 'paused') {
-    return {
-      status: 'failed',
-      code: 'update_paused',
-      message:
-        `The swarm paused the update: ${update.message}. Update again with an image that starts, or go back: ` +
-        `\`docker service rollback ${service.name}\`.`,
-    };
-  }
-  if (view.hasConverged && isSteady && (update === undefined || update.state === 'completed')) {
-    return { status: 'succeeded' };
-  }
-  const waiting = view.unscheduled.find(
-    task => clock.now().getTime() - Date.parse(task.createdAt) > pendingTimeoutMs,
-  );
-  return (
-    waiting && {
-      status: 'failed',
-      code: 'not_scheduled',
-      message:
-        `The swarm found no node for a task within ${pendingTimeoutMs} ms: ${waiting.error ?? waiting.message}. ` +
-        `It keeps trying; make room, or go back: \`docker service rollback ${service.name}\`.`,
-    }
-  );
-}
-
-/** What to say when the time is over. */
-function timedOut({ service, timeoutMs }: Rollout, { update, failed }: RolloutView): Ending {
-  if (update?.state === 'completed' && failed.length > 0) {
-    return {
-      status: 'failed',
-      code: 'tasks_failed',
-      message:
-        `The swarm calls the update completed, but its tasks did not keep running within ${timeoutMs} ms. Update again ` +
-        `with an image that runs, or go back: \`docker service rollback ${service.name}\`.`,
-    };
-  }
-  return {
-    status: 'timed_out',
-    code: 'timed_out',
-    message:
-      `The swarm came to no verdict within ${timeoutMs} ms and goes on. See \`docker service ps ${service.name}\`; ` +
-      'the label swarm-utils.update.timeout gives an update more time.',
-  };
+function idsOf(tasks: readonly Task[]): string {
+  return tasks
+    .map(({ id }) => id)
+    .sort()
+    .join();
 }

@@ -5,6 +5,7 @@ import { showable } from '../core/outside-text.ts';
 import { planOperation } from '../core/plan/index.ts';
 import type { RemovalReport, RemovedItem, Step, StepReport } from '../core/step.ts';
 import { needsCounts, timeBudgetMs } from '../core/time-budget.ts';
+import type { Warning } from '../core/warning.ts';
 import { after } from './clock.ts';
 import { decideAgain, decideOnImageAgain } from './decide-again.ts';
 import { describeError } from './describe-error.ts';
@@ -178,18 +179,31 @@ async function runStep(context: StepContext, step: Step, listener: OperationList
   const begun = { name: step.name, startedAt: startedAt.toISOString() };
   listener.step({ ...begun, status: 'running' });
   const outcome = await executeStep(context, step).catch(error => failed(error, listener));
-  const { status, message, helper, tasks, removal, volumes } = outcome;
+  const { status, message, warnings = [], helper, tasks, removal, volumes } = outcome;
   listener.step({
     ...begun,
     status,
     durationMs: context.world.clock.now().getTime() - startedAt.getTime(),
     ...(message !== undefined && { message: showable(message, context.world.redact) }),
+    ...(warnings.length > 0 && { warnings: showableWarnings(warnings, context.world.redact) }),
     ...(helper !== undefined && { helper }),
     ...(removal !== undefined && { removal: showableRemoval(removal, context.world.redact) }),
     ...(volumes !== undefined && { volumes }),
     ...(tasks !== undefined && tasks.length > 0 && { tasks }),
   });
   return outcome;
+}
+
+/** A step that warns of each of very many things is cut short. */
+const MAX_WARNINGS = 20;
+
+function showableWarnings(
+  warnings: readonly Warning[],
+  redact: (text: string) => string,
+): readonly Warning[] {
+  return warnings
+    .slice(0, MAX_WARNINGS)
+    .map(({ code, message }) => ({ code, message: showable(message, redact) }));
 }
 
 /** The names of images and the words of an Engine are others'. */

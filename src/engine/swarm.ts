@@ -26,6 +26,8 @@ export interface Service {
   readonly update?: UpdateStatus;
   /** What the swarm does when an update fails. */
   readonly failureAction: 'pause' | 'continue' | 'rollback';
+  /** Of its tasks, when they end. */
+  readonly restartCondition: 'none' | 'on-failure' | 'any';
   /** How long an update watches a new task for a failure, milliseconds. */
   readonly updateMonitorMs: number;
   readonly logDriver?: string;

@@ -12,6 +12,11 @@ export function isPending(state: TaskState): boolean {
   return taskStates.indexOf(state) < taskStates.indexOf('running');
 }
 
+/** Whether the swarm has not given it a place on a node. One of a global service has its node before that. */
+export function isUnassigned({ state }: Task): boolean {
+  return taskStates.indexOf(state) <= taskStates.indexOf('pending');
+}
+
 /** Whether a task runs and is to go on running. */
 export function isRunning({ state, desiredState }: Pick<Task, 'state' | 'desiredState'>): boolean {
   return state === 'running' && desiredState === 'running';
@@ -82,8 +87,8 @@ async function readLogs(
   }
 }
 
-/** @returns none where they can't be listed: then ids stand for the names */
-async function listNodes(swarm: Swarm): Promise<readonly Node[]> {
+/** The nodes for a report; none where they can't be listed: then ids stand for the names. */
+export async function listNodes(swarm: Swarm): Promise<readonly Node[]> {
   try {
     return await swarm.listNodes();
   } catch (error) {

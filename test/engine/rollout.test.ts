@@ -1,52 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { OperationError } from '../../src/core/errors.ts';
-import { type Rollout, type RolloutOutcome, rollOut } from '../../src/engine/rollout.ts';
-import { type Service, SwarmError, type UpdateStatus } from '../../src/engine/swarm.ts';
-import { addShop, createWorld, newImage, oldImage, secret, type TestWorld, unassigned } from './world.ts';
-
-const timeoutMs = 60_000;
-
-function run(
-  world: TestWorld,
-  service: Service,
-  change: Partial<Rollout> = {},
-  progress: string[] = [],
-): Promise<RolloutOutcome> {
-  return rollOut(
-    { ...world, pendingTimeoutMs: 20_000 },
-    {
-      service,
-      image: newImage,
-      platforms: [],
-      isForce: false,
-      timeoutMs,
-      onProgress: message => progress.push(message),
-      checkStillAllowed: async () => (await world.swarm.getService(service.id))?.version ?? 0,
-      ...change,
-    },
-  );
-}
-
-/** Nothing happens by itself: the test scripts the course of the update. */
-function setUp(change: Partial<Service> = {}) {
-  const world = createWorld();
-  world.swarm.onUpdate(() => undefined);
-  const service = addShop(world, change);
-  const { swarm, clock } = world;
-  const setUpdate = (
-    state: UpdateStatus['state'],
-    message = `${state}`,
-    more: Partial<UpdateStatus> & Partial<Service> = {},
-  ) => {
-    const { startedAt = 'this one', completedAt, ...rest } = more;
-    swarm.changeService(service.id, {
-      update: { state, message, startedAt, ...(completedAt && { completedAt }) },
-      ...rest,
-    });
-  };
-  return { world, service, swarm, clock, setUpdate };
-}
+import type { RolloutOutcome } from '../../src/engine/rollout.ts';
+import { SwarmError, type UpdateStatus } from '../../src/engine/swarm.ts';
+import { run, setUp, timeoutMs } from './rollout-scene.ts';
+import { addShop, createWorld, newImage, oldImage, secret, unassigned } from './world.ts';
 
 suite('a rollout', () => {
   test('succeeds when the swarm says so and all tasks run the new image', async () => {
@@ -60,7 +18,11 @@ suite('a rollout', () => {
     clock.at(5000, () => setUpdate('completed'));
     const progress: string[] = [];
     const outcome = await run(world, service, {}, progress);
-    assert.deepEqual(outcome, { status: 'succeeded', message: '2 of 2 tasks run the new image.' });
+    assert.deepEqual(outcome, {
+      status: 'succeeded',
+      message: '2 of 2 tasks run the new image.',
+      warnings: [],
+    });
     // Not before the swarm's own monitor period was over, and soon after it.
     assert.ok(clock.elapsedMs >= 5000 && clock.elapsedMs < 5300, `${clock.elapsedMs}`);
     assert.deepEqual(progress, ['0 of 2 tasks run the new image.', '2 of 2 tasks run the new image.']);

@@ -8,8 +8,8 @@ import { placementPlatforms } from '../../core/placement/platform.ts';
 import { findRegistryCredentials, type RegistryCredentials } from '../../core/registry-credentials.ts';
 import type { ServiceWork } from '../../core/step.ts';
 import { after } from '../clock.ts';
-import { readView, runsSteadily } from '../rollout-view.ts';
-import type { RegistryImage, Service } from '../swarm.ts';
+import { readStanding } from '../rollout/standing.ts';
+import type { RegistryImage } from '../swarm.ts';
 import type { EngineWorld, StepExecutor } from './step-executor.ts';
 import { refusePlatform } from './update/refuse-platform.ts';
 
@@ -44,10 +44,11 @@ export const resolveImage: StepExecutor<ServiceWork & { kind: 'resolve-image' }>
   });
   const pinned = formatImageReference({ ...wanted, digest });
   const isSame = running?.digest === digest && isNamedAs(running, wanted);
-  if (isSame && !work.isForce && (await isSettled(world, service))) {
+  const standing = isSame && !work.isForce ? await readStanding(world, service) : undefined;
+  if (standing?.is === 'settled') {
     const image = { from: service.image, to: service.image, digest };
     const message = `The service runs ${digest} already.`;
-    return { status: 'succeeded', message, image, verdict: 'unchanged' };
+    return { status: 'succeeded', message, image, verdict: 'unchanged', warnings: standing.warnings };
   }
   const asked = formatImageReference(wanted);
   await refusePlatform(world.swarm, service, { image: asked, platforms });
@@ -56,7 +57,7 @@ export const resolveImage: StepExecutor<ServiceWork & { kind: 'resolve-image' }>
     platforms: placementPlatforms(platforms),
     reference: (work.mustMatchTag ? withoutDigest(wanted) : undefined) ?? wanted,
     credentials,
-    isForce: work.isForce || (isSame && isStuck(service)),
+    isForce: work.isForce || standing?.is === 'given-up',
   };
   const image = { from: service.image, to: pinned, digest };
   return { status: 'succeeded', message: `${asked} is ${digest}.`, image };
@@ -116,18 +117,4 @@ function withoutDigest(running: ImageReference | undefined): ImageReference | un
   }
   const { digest: _, ...tagged } = running;
   return tagged;
-}
-
-/** Nothing is going on, and the service runs well: that the digest is the same means that there is nothing to do. */
-async function isSettled({ swarm, clock }: EngineWorld, service: Service): Promise<boolean> {
-  const { update, image } = service;
-  if (update !== undefined && update.state !== 'completed' && update.state !== 'rollback_completed') {
-    return false;
-  }
-  return runsSteadily(await readView(swarm, { service, image, isForce: false }), clock.now());
-}
-
-/** The swarm has given up half-way: writing the same image again would change nothing. */
-function isStuck({ update }: Service): boolean {
-  return update?.state === 'paused' || update?.state === 'rollback_paused';
 }

@@ -12,6 +12,7 @@ import type { RegistryCredentials } from '../../core/registry-credentials.ts';
 import type { KeptArchive } from '../../core/retention.ts';
 import type { NodeWork, RemovalReport, ServiceWork, Step, Work } from '../../core/step.ts';
 import type { NodeTarget, ServiceTarget } from '../../core/target.ts';
+import type { Warning } from '../../core/warning.ts';
 import type { Bell } from '../bell.ts';
 import type { Clock } from '../clock.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
@@ -139,6 +140,8 @@ export interface StepOutcome {
   /** `skipped`: there was nothing to do. */
   readonly status: 'succeeded' | 'failed' | 'timed_out' | 'skipped';
   readonly message?: string;
+  /** What whoever asked should know although it is no failure. */
+  readonly warnings?: readonly Warning[];
   readonly helper?: HelperReport;
   readonly tasks?: readonly TaskReport[];
   readonly removal?: RemovalReport;

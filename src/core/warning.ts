@@ -1,0 +1,12 @@
+/** What a warning is about; a word to search for and to alert on. */
+export type WarningCode =
+  /** Something was to be removed and is still there. */
+  | 'not_removed'
+  /** A task of the old image still runs, where the swarm replaces none. */
+  | 'old_task_kept';
+
+/** What whoever asked should know of a step, or of an operation, that did what it was to do. Part of the HTTP answer. */
+export interface Warning {
+  readonly code: WarningCode;
+  readonly message: string;
+}
