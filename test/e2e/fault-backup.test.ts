@@ -108,7 +108,7 @@ describe('a backup, and what goes wrong meanwhile', { timeout: 600_000 }, () => 
     const start = stepOf(operation, 'start');
     // There is no other node that it may run on.
     assert.notEqual(start.status, 'succeeded');
-    assert.match(start.message, /only 0 of 1 replicas run/);
+    assert.match(start.message, /only 0 of 1 replica running/);
     // But the note that the service is to be settled once there is a node for it.
     const left = await scene.leftovers();
     assert.deepEqual(

@@ -15,7 +15,7 @@ suite('a service that starts elsewhere', () => {
     assert.equal(status, 'succeeded');
     assert.match(
       message,
-      /^2 of 2 replicas run\. ATTENTION: .* on worker-1, and the volumes were on worker-2\./,
+      /^2 of 2 replicas running\. ATTENTION: .* on worker-1, and the volumes were on worker-2\./,
     );
     assert.match(message, /placement constraint/);
   });
@@ -37,7 +37,7 @@ suite('a service that starts elsewhere', () => {
       const shop = openShop({ volumes });
       shop.context.located = { backup, places: [{ nodeId, nodeName: nodeId, volume: 'data' }] };
       await shop.stop();
-      assert.equal((await shop.start()).message, '2 of 2 replicas run.');
+      assert.equal((await shop.start()).message, '2 of 2 replicas running.');
     }
   });
 });

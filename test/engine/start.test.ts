@@ -17,7 +17,7 @@ async function openStopped(...args: Parameters<typeof openShop>) {
 suite('start', () => {
   test('brings back what it had, also for a rollback, and forgets the note when it is done', async () => {
     const shop = await openStopped({ replicas: 3 });
-    assert.deepEqual(await shop.start(), { status: 'succeeded', message: '3 of 3 replicas run.' });
+    assert.deepEqual(await shop.start(), { status: 'succeeded', message: '3 of 3 replicas running.' });
     assert.deepEqual(writesOf(shop.world), ['scaleService', 'scaleService', 'removeConfig']);
     const { replicas, previousReplicas } = await shop.now();
     assert.deepEqual([replicas, previousReplicas], [3, 3]);
@@ -238,7 +238,7 @@ suite('start and tasks that do not run', () => {
     });
     assert.equal((await shop.start()).status, 'succeeded');
     assert.ok(clock.elapsedMs >= 45_000);
-    assert.deepEqual(shop.progress, ['0 of 2 replicas run.', '2 of 2 replicas run.']);
+    assert.deepEqual(shop.progress, ['0 of 2 replicas running.', '2 of 2 replicas running.']);
   });
 
   test('says why, and leaves the replicas', async () => {
@@ -255,7 +255,10 @@ suite('start and tasks that do not run', () => {
     });
     const { status, error, tasks } = await shop.start();
     assert.deepEqual([status, error?.code], ['failed', 'not_started']);
-    assert.match(error?.message ?? '', /after 50000 ms only 0 of 2 replicas run\. exit \(1\) \[redacted\]\./);
+    assert.match(
+      error?.message ?? '',
+      /after 50000 ms only 0 of 2 replicas running\. exit \(1\) \[redacted\]\./,
+    );
     assert.deepEqual(tasks?.[0]?.logs, ['database is broken', '[redacted]']);
     assert.ok(clock.elapsedMs < 51_000);
     assert.deepEqual([await shop.replicas(), await shop.entries()], [2, []]);

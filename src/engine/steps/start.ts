@@ -41,7 +41,7 @@ async function bringBack(
   close: () => Promise<void>,
 ): Promise<StepOutcome> {
   const { world, isSettled } = context;
-  const { entry, endsBy, version } = stopped;
+  const { entry, endsBy, before, version } = stopped;
   // Where all of it was seen to end, nothing of it runs on a node that has gone down since.
   const known = version === undefined ? entry : { ...entry, nodeIds: [] };
   if (entry.restoring.length > 0 && !isSettled) {
@@ -55,7 +55,7 @@ async function bringBack(
   }
   const { service } = comeback;
   const timeoutMs = startTimeoutMs + world.settings.timeouts.pendingMs;
-  const outcome = await awaitTasksRun(world, service, timeoutMs, context.onProgress);
+  const outcome = await awaitTasksRun(world, service, timeoutMs, context.onProgress, before);
   // Else the note stays, for what is to be done once there is a node for each task.
   if (await settleReplicas(world, entry)) {
     await close();
@@ -66,8 +66,12 @@ async function bringBack(
       `what was made of them. It has ${plural(service.replicas ?? 0, 'replica')} now.`;
     return { ...fail('written_meanwhile', message), ...(!outcome.isRunning && { tasks: outcome.tasks }) };
   }
-  return outcome.isRunning
-    ? { status: 'succeeded', message: `${outcome.message}${await describeMove(context)}` }
+  if (outcome.isRunning) {
+    return { status: 'succeeded', message: `${outcome.message}${await describeMove(context)}` };
+  }
+  // Whoever restores wants it to run; a backup leaves it as it was.
+  return outcome.isAsBefore && entry.restoring.length === 0
+    ? { status: 'succeeded', message: outcome.message, tasks: outcome.tasks }
     : notStarted(outcome);
 }
 

@@ -15,6 +15,7 @@ import type { NodeTarget, ServiceTarget } from '../../core/target.ts';
 import type { Warning } from '../../core/warning.ts';
 import type { Bell } from '../bell.ts';
 import type { Clock } from '../clock.ts';
+import type { Fare } from '../fare.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 import type { OwnServiceCheck } from '../own-service.ts';
 import type { Node, Service, Swarm } from '../swarm.ts';
@@ -102,6 +103,8 @@ export interface StoppedByUs {
   readonly entry: JournalEntry;
   /** Until when its tasks get to end. */
   readonly endsBy: Date;
+  /** How it fared before. */
+  readonly before: Fare;
   /** Once nothing of it is left: its version, which nobody is to change until `start`. */
   version?: number;
 }

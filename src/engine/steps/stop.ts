@@ -2,6 +2,7 @@ import { OperationError } from '../../core/errors.ts';
 import type { ServiceWork } from '../../core/step.ts';
 import { plural } from '../../core/text/plural.ts';
 import { after, poll } from '../clock.ts';
+import { fareOf } from '../fare.ts';
 import { insist } from '../insist.ts';
 import { describeOldTasks, findOldTasks, nodesOf, type OldTasksQuestion } from '../old-tasks.ts';
 import { stopTimeoutMs } from '../stop-timeout.ts';
@@ -87,7 +88,7 @@ async function scaleToZero(context: ServiceContext, endsBy: Date): Promise<numbe
       nodeIds: nodesOf(tasks),
       deadNodeIds,
     });
-    context.stopped = { entry, endsBy };
+    context.stopped = { entry, endsBy, before: fareOf(tasks) };
     if (replicas === 0 || (await scale(context, service))) {
       return replicas;
     }
