@@ -91,7 +91,11 @@ Both run in every running task's container, all at the same time: \`exec-pre\` i
 ones after it. The text is given to the shell in the container as one argument (\`docker exec CONTAINER SHELL -c TEXT\`), through
 a helper service on the task's node; nothing else interprets it, and whoever can read the service can
 read it: no secrets in it. A failing \`exec-pre\` stops the update, a failing \`exec-post\` makes it
-\`failed\` although the new image runs. A command that overruns its time-out is left by its helper, and ends with its container.
+\`failed\` although the new image runs.
+
+A command that overruns its time-out is ended in the container too, with its children: told to end, and killed after five seconds. So is, before the next run,
+what a swarm-utils that was killed left there and whose time is over; as long as that has time, or can't be ended, the next run is refused as \`still_running\`.
+In the container the variable \`SWARM_UTILS_EXEC\` marks what belongs to it: what throws away its environment, leaves its session *and* loses its parent is not found.
 
 ## Clean
 ${labelTable([...Object.values(ownClean), ...Object.values(cleanLabels.exec), cleanLabels.parallel])}

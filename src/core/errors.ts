@@ -44,6 +44,7 @@ export type OperationErrorCode =
   | 'replaced'
   | 'not_scheduled'
   | 'exec_failed'
+  | 'still_running'
   | 'helper_busy'
   | 'helper_failed'
   | 'ambiguous_name'

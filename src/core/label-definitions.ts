@@ -19,6 +19,7 @@ import {
   startedByListValue,
   textValue,
   tokenValue,
+  userValue,
   type ValueReader,
 } from './label-values.ts';
 import { type ActionName, actionNames } from './operation.ts';
@@ -136,7 +137,16 @@ export function execLabels(prefix: string, defaultShell = '`/bin/sh`') {
       textValue,
       `Shell of the container that runs it. Default: ${defaultShell}.`,
     ),
-    timeout: define(`${prefix}.timeout`, durationMsValue, 'Time for it in one container.'),
+    timeout: define(
+      `${prefix}.timeout`,
+      durationMsValue,
+      'Time for it in one container; what goes on then is ended there.',
+    ),
+    user: define(
+      `${prefix}.user`,
+      userValue,
+      "Whom it runs as in the container. Default: the container's own user.",
+    ),
   };
 }
 

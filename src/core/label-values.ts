@@ -48,6 +48,12 @@ export const textValue: ValueReader<string> = {
   read: text => (text.trim() === '' ? undefined : text),
 };
 
+/** @see https://docs.docker.com/reference/cli/docker/container/exec/ `--user` */
+export const userValue: ValueReader<string> = {
+  expects: 'a user, by name or id, and after a colon a group if need be: `70`, `postgres:postgres`',
+  read: text => (/^\w[\w.-]{0,63}(?::\w[\w.-]{0,63})?$/.test(text) ? text : undefined),
+};
+
 export const tokenValue: ValueReader<TokenSecret> = {
   expects:
     'a token that is not empty, or `sha256:` and the 64 lower-case hex digits of its SHA-256, and no other kind of hash',

@@ -64,6 +64,8 @@ export interface ExecLabels {
   /** Absent: the default of the action. */
   readonly shell?: string;
   readonly timeoutMs?: number;
+  /** Whom it runs as in the container. Absent: the container's own user. */
+  readonly user?: string;
 }
 
 export interface UpdateLabels extends ActionLabels {
@@ -270,12 +272,13 @@ function readBackup(reader: LabelReader, isEnabled: boolean): Omit<BackupLabels,
 /** An `exec` label with its shell and time-out; undefined where there is none. */
 export function readExec(
   reader: LabelReader,
-  definitions: ReturnType<typeof execLabels>,
+  definitions: Omit<ReturnType<typeof execLabels>, 'user'> & Partial<ReturnType<typeof execLabels>>,
 ): ExecLabels | undefined {
   const script = reader.read(definitions.script);
   const shell = reader.read(definitions.shell);
   const timeoutMs = reader.read(definitions.timeout);
-  return script === undefined ? undefined : { script, ...defined({ shell, timeoutMs }) };
+  const user = definitions.user && reader.read(definitions.user);
+  return script === undefined ? undefined : { script, ...defined({ shell, timeoutMs, user }) };
 }
 
 /** The grant that a label, known or not, belongs to; undefined for others. */

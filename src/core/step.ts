@@ -18,6 +18,8 @@ export type ServiceWork =
       readonly kind: 'exec';
       readonly shell: string;
       readonly script: string;
+      /** Whom it runs as in the container: `name` or `id`, `:group`. Absent: the container's own. */
+      readonly user?: string;
       /** In one container after the other; absent: in all at the same time. */
       readonly isSequential?: boolean;
       /** A container that ended before its turn or meanwhile is named, and is no failure. */

@@ -8,6 +8,7 @@ import { sendJson } from './send-json.ts';
 export const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
   busy: 409,
   helper_busy: 409,
+  still_running: 409,
   backup_target_incomplete: 422,
   ambiguous_name: 422,
   not_authorized_any_more: 424,

@@ -60,13 +60,17 @@ suite('labels of the contract', () => {
     'update.exec-post': 'true',
     'update.exec-post.shell': 'sh',
     'update.exec-post.timeout': '604800000',
+    'update.exec-pre.user': '0',
+    'update.exec-post.user': 'app:app',
     'clean.exec': 'rm -rf /tmp/*',
     'clean.exec.shell': '/bin/sh',
     'clean.exec.timeout': '60000',
+    'clean.exec.user': 'www-data',
     'clean.exec.parallel': 'false',
     'backup.exec': 'pg_dump',
     'backup.exec.shell': '/bin/sh',
     'backup.exec.timeout': '600000',
+    'backup.exec.user': '70:70',
     'backup.stop': 'true',
     'backup.stop.timeout': '1',
     'backup.start.timeout': '1',
@@ -134,6 +138,7 @@ suite('labels of the contract', () => {
       script: 'echo "$HOME" && exit 0',
       shell: '/bin/bash',
       timeoutMs: 1,
+      user: '0',
     });
     assert.equal(labels.update.image, 'ghcr.io/acme/shop:{short_sha}');
     assert.equal(labels.update.imageAllow?.length, 2);
@@ -301,6 +306,7 @@ suite('a bad value is a fault that names label, value and what is right', () => 
     'update.exec-pre.shell': [''],
     'update.exec-post.timeout': ['0'],
     'clean.exec.timeout': ['x'],
+    'backup.exec.user': ['', '-u', '--user', 'a b', 'a:b:c', ':70', '70:', '$USER', 'a;b', '../root'],
     'backup.stop': ['x'],
     'backup.volume-list-upload': ['', 'a,', 'a/b', '../x', '-a', 'a b'],
     'backup.volume-list-upload.s3.https': ['1'],

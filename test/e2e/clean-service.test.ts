@@ -122,14 +122,25 @@ describe('clean service', { timeout: 240_000 }, () => {
       );
     });
 
-    test('one that overruns its time is left, and the verdict says so', async () => {
-      await create('slow', 'sleep 30', { labels: { 'swarm-utils.clean.exec.timeout': '1500' } });
+    test('one that overruns its time is ended in the container, with all that it began', async () => {
+      const script =
+        'trap : TERM; sleep 1111 & setsid sleep 1111 & env -i /bin/setsid /bin/sleep 1111 & wait; sleep 1111';
+      await create('slow', script, { labels: { 'swarm-utils.clean.exec.timeout': '1500' } });
       const answer = await clean('slow');
       assert.deepEqual([answer.status, answer.body.status], [504, 'timed_out'], answer.text);
+      assert.match(answer.body.error.message, /What it had begun in the container was ended\.$/);
+      const [processes = ''] = await session.inTasks('slow', 'ps');
+      assert.doesNotMatch(processes, /sleep 1111/);
+      assert.match(processes, /httpd|sh/);
       assert.deepEqual(
         (await session.helpers()).filter(name => name.startsWith('swarm-utils-exec-slow')),
         [],
       );
+    });
+
+    test('as whom the label says', async () => {
+      await create('somebody', 'id -u; id -g', { labels: { 'swarm-utils.clean.exec.user': '70:71' } });
+      assert.deepEqual(tasksOf(await clean('somebody'))[0]?.logs, ['70', '71']);
     });
 
     test('a service without tasks has nothing to clean', async () => {
@@ -222,5 +233,34 @@ describe('clean service', { timeout: 240_000 }, () => {
     });
     assert.equal((await clean('bad-shell')).body.error.code, 'exec_failed');
     await marker.assertAbsent();
+  });
+
+  test('what a swarm-utils that was killed left in the container is refused, and ended once its time is over', async () => {
+    await create('left', 'sleep 1112', { labels: { 'swarm-utils.clean.exec.timeout': '25000' } });
+    const { body } = await clean('left', { waitRes: false });
+    const sleeps = async () =>
+      ((await session.inTasks('left', 'ps'))[0]?.match(/sleep 1112$/gm) ?? []).length;
+    await session.until('it is at work', async () => (await sleeps()) > 0);
+    const { deployment, lab } = session;
+    await lab.manager
+      .engine()
+      .getContainer(await deployment.containerId())
+      .kill({ signal: 'SIGKILL' });
+    await session.until(
+      'another one is ready',
+      () =>
+        deployment.api.get('/readyz').then(
+          ({ status }) => status === 200,
+          () => false,
+        ),
+      30_000,
+    );
+    assert.equal((await session.verdict(body.id)).status, 'interrupted');
+    const refused = await clean('left');
+    assert.deepEqual([refused.status, refused.body.error.code], [409, 'still_running'], refused.text);
+    assert.match(refused.body.error.message, /It may take \d+ seconds? more\./);
+    await session.label('left', 'swarm-utils.clean.exec', 'true');
+    await session.until('its time is over', async () => (await clean('left')).status === 200, 45_000);
+    assert.equal(await sleeps(), 0);
   });
 });

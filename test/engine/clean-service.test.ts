@@ -4,6 +4,7 @@ import { authorize, redeemLabelToken } from '../../src/core/authorize.ts';
 import { serviceTarget } from '../../src/core/target.ts';
 import { runOperation } from '../../src/engine/run-operation.ts';
 import type { Service, Task } from '../../src/engine/swarm.ts';
+import { readExecCommand } from './exec-command.ts';
 import { addShop, createRecorder, createWorld, ownServiceId, type TestWorld } from './world.ts';
 
 const cleans = { 'swarm-utils.clean.enable': 'true', 'swarm-utils.clean.exec': 'rm -rf /tmp/*' };
@@ -29,7 +30,7 @@ function failIn(
   meanwhile = () => {},
 ) {
   swarm.onHelper((service, _, helper) => {
-    const isIt = helper.command[2] === containerId;
+    const isIt = readExecCommand(helper.command).container === containerId;
     const task = swarm.addTask({
       serviceId: service.id,
       state: 'complete',
@@ -51,15 +52,11 @@ suite('the clean of a service', () => {
     assert.deepEqual(end, { status: 'succeeded' });
     assert.deepEqual([last?.name, last?.message], ['exec', 'Done in 2 tasks.']);
     assert.deepEqual(
-      world.swarm.callsOf('createHelper').map(([{ command }]) => command),
-      ['1', '2'].map(slot => [
-        'docker',
-        'exec',
-        `container-of-slot-${slot}`,
-        '/bin/sh',
-        '-c',
-        'rm -rf /tmp/*',
-      ]),
+      world.swarm.callsOf('createHelper').map(([{ command }]) => {
+        const { container, words } = readExecCommand(command);
+        return [container, words];
+      }),
+      ['1', '2'].map(slot => [`container-of-slot-${slot}`, ['/bin/sh', '-c', 'rm -rf /tmp/*']]),
     );
     assert.equal(world.swarm.callsOf('updateServiceImage').length, 0);
   });
@@ -96,7 +93,7 @@ suite('the clean of a service', () => {
       assert.equal(verdict.status, 'succeeded');
       assert.equal(
         last?.message,
-        `Done in 1 tasks. These containers ended meanwhile: container-of (task ${victim?.id}).`,
+        `Done in 1 task. These containers ended meanwhile: container-of (task ${victim?.id}).`,
       );
     });
 

@@ -5,6 +5,7 @@ import { serviceTarget } from '../../src/core/target.ts';
 import { runOperation, runSteps } from '../../src/engine/run-operation.ts';
 import { type Service, SwarmError, type SwarmErrorCode } from '../../src/engine/swarm.ts';
 import { digestA, image, shopIdentity, tokenCaller, workload } from '../core/examples.ts';
+import { readExecCommand } from './exec-command.ts';
 import {
   addShop,
   contentOf,
@@ -142,25 +143,21 @@ suite('the hooks of a service', () => {
     const helpers = world.swarm.callsOf('createHelper').map(([helper]) => helper);
     assert.deepEqual(
       helpers
-        .map(({ nodeId, command, timeoutMs }) => [nodeId, command.slice(0, 3), command.slice(3), timeoutMs])
+        .map(({ nodeId, command, timeoutMs }) => {
+          const { container, seconds, user, words } = readExecCommand(command);
+          return [nodeId, container, words, seconds, user, timeoutMs];
+        })
         .slice(0, 2),
-      [
-        [
-          'node-1',
-          ['docker', 'exec', 'container-of-slot-1'],
-          ['/bin/bash', '-c', 'dump "$HOME"; $(id)'],
-          60_000,
-        ],
-        [
-          'node-2',
-          ['docker', 'exec', 'container-of-slot-2'],
-          ['/bin/bash', '-c', 'dump "$HOME"; $(id)'],
-          60_000,
-        ],
-      ],
+      ['1', '2'].map(number => [
+        `node-${number}`,
+        `container-of-slot-${number}`,
+        ['/bin/bash', '-c', 'dump "$HOME"; $(id)'],
+        ...['60', '', 60_000],
+      ]),
     );
     assert.equal(helpers.length, 3);
-    assert.deepEqual(helpers[2]?.command.slice(3), ['/bin/sh', '-c', 'warm up']);
+    assert.deepEqual(readExecCommand(helpers[2]?.command ?? []).words, ['/bin/sh', '-c', 'warm up']);
+    assert.equal(new Set(helpers.map(({ command }) => command[2])).size, 1, 'the script is a constant');
     assert.equal(helpers[2]?.timeoutMs, 1234);
     assert.deepEqual(helpers[0]?.mounts, [
       { type: 'bind', source: '/var/run/docker.sock', target: '/var/run/docker.sock', isReadOnly: true },
@@ -193,14 +190,15 @@ suite('the hooks of a service', () => {
     const world = createWorld();
     const service = addShop(world, { labels, replicas: 3 });
     world.swarm.onHelper((helper, swarm, { command }) => {
-      const isBad = command[2] === 'container-of-slot-2';
+      const { container } = readExecCommand(command);
+      const isBad = container === 'container-of-slot-2';
       const task = swarm.addTask({
         serviceId: helper.id,
         state: isBad ? 'failed' : 'complete',
         exitCode: isBad ? 3 : 0,
         ...(isBad && { error: `exit 3 ${secret}` }),
       });
-      swarm.setLogs(task.id, [`${command[2]} said ${secret}`]);
+      swarm.setLogs(task.id, [`${container} said ${secret}`]);
     });
     const { end, ends, reports } = await run(world, service);
     assert.deepEqual(ends(), [
@@ -448,9 +446,9 @@ suite('steps', () => {
     assert.deepEqual(ends, ['stop succeeded', 'upload failed', 'start failed', 'last skipped']);
     assert.match(end.error?.message ?? '', /^upload failed/);
     assert.deepEqual(progress, [
-      'stop: 2 tasks run it.',
-      'upload: 2 tasks run it.',
-      'start: 2 tasks run it.',
+      'stop: Running it in 2 tasks.',
+      'upload: Running it in 2 tasks.',
+      'start: Running it in 2 tasks.',
     ]);
   });
 

@@ -3,6 +3,7 @@ import { planStore, type StoreDefaults } from '../backup-store.ts';
 import type { BackupLabels } from '../labels.ts';
 import type { Step } from '../step.ts';
 import type { ServiceTarget } from '../target.ts';
+import { execWork } from './exec.ts';
 
 /** Of the environment, which labels override; times in milliseconds. */
 export interface BackupDefaults {
@@ -34,7 +35,7 @@ export function planBackup(
             name: 'exec',
             when: 'on-success',
             timeoutMs: exec.timeoutMs ?? backup.timeoutMs ?? defaults.execTimeoutMs,
-            work: { kind: 'exec', shell: exec.shell ?? defaults.shell, script: exec.script },
+            work: execWork(exec, defaults.shell),
           },
         ];
   if (volumes.length === 0) {

@@ -1,5 +1,6 @@
 import type { Step } from '../step.ts';
 import type { ServiceTarget } from '../target.ts';
+import { execWork } from './exec.ts';
 
 /** Of the environment, which labels override. */
 export interface CleanServiceDefaults {
@@ -19,9 +20,7 @@ export function planCleanService({ labels }: ServiceTarget, defaults: CleanServi
           when: 'on-success',
           timeoutMs: exec.timeoutMs ?? timeoutMs,
           work: {
-            kind: 'exec',
-            shell: exec.shell ?? defaults.shell,
-            script: exec.script,
+            ...execWork(exec, defaults.shell),
             isSequential: !isParallel,
             passesOverVanished: true,
           },

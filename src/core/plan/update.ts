@@ -2,6 +2,7 @@ import type { ExecLabels } from '../labels.ts';
 import type { UpdateRequest } from '../operation.ts';
 import type { Step } from '../step.ts';
 import type { ServiceTarget } from '../target.ts';
+import { execWork } from './exec.ts';
 
 /** Time-outs of the environment, which labels override; milliseconds. */
 export interface UpdateDefaults {
@@ -47,7 +48,7 @@ function execStep(name: string, labels: ExecLabels | undefined, timeoutMs: numbe
           name,
           when: 'on-success',
           timeoutMs: labels.timeoutMs ?? timeoutMs,
-          work: { kind: 'exec', shell: labels.shell ?? DEFAULT_SHELL, script: labels.script },
+          work: execWork(labels, DEFAULT_SHELL),
         },
       ];
 }
