@@ -81,12 +81,14 @@ Its steps are \`containers\`, \`images\`, \`build-cache\` and, where the node's 
 labels can leave one out. What goes and what stays: [labels.md](labels.md). Each step says so in its message, and in \`removal\`:
 \`{kind, isDryRun, removed: [{id, names, sizeBytes}], removedCount, refused: [{id, names, reason}], keptCount, reclaimedBytes}\`.
 
-- \`reclaimedBytes\` is as exact as the Docker CLI prints it. For images it is what \`docker system df\` says before and after: layers that remaining
-  images share are not counted, \`sizeBytes\` of a single image does count them. It is absent where it could not be measured in time.
-- \`refused\` is what the Engine did not let go. In use again, or gone already, is no failure; anything else is \`not_removed\`.
+- \`reclaimedBytes\` is what the disk has got back. For images it is the difference of what the Engine says that all of them take, before and after: layers
+  that remaining images share are not counted, \`sizeBytes\` of a single image does count them. It is absent where it could not be measured in time, and for
+  containerd's image store before Docker 28.2, which leaves the compressed layers out.
+- \`refused\` is what was chosen and is still there, with the Engine's reason. What is in use again, or has another name by now, is no failure: the step
+  has a warning \`not_removed\` that names it. Anything else fails the step with the error \`not_removed\`. What had gone already is neither.
 - A node that is down, drained or paused can run no helper. The answer is 424 \`node_unavailable\`, not a success: nothing was done.
-- One helper service on the node reads all lists and one removes, command by command in the order of the steps, each with its part's time-out in whole
-  seconds. So \`durationMs\` of the first step has the time of these helpers, and those after it have little. A dry run has the first helper alone.
+- One helper service on the node reads all lists from its Engine's API and one removes, in the order of the steps, 25 requests at a time, each time with its
+  part's time-out in whole seconds. So \`durationMs\` of the first step has the time of these helpers, and those after it have little. A dry run has the first helper alone.
 - \`exec\` has a helper of its own, and \`exitCode\` and the last lines in \`helper\`. In a dry run it is \`skipped\`.
 
 \`\`\`sh
@@ -135,7 +137,7 @@ Its steps:
 
 | step | what it does |
 | --- | --- |
-| \`locate\` | finds the nodes that hold the volumes, before anything is touched; one that is not there is \`volume_not_found\` |
+| \`locate\` | finds the nodes that hold the volumes, before anything is touched; one that is not there is \`volume_not_found\`, a cluster volume (CSI) \`unsupported_volume\` |
 | \`exec\` | the label's text in every running task's container |
 | \`stop\` | where the label says so: scales to 0 and waits until no task is left on any node, for as long at least as \`stop_grace_period\` gives them |
 | \`upload\` | writes each volume from each node that holds it |

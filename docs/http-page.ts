@@ -58,6 +58,10 @@ ${actionSections().trim()}
 \`timed_out\` or \`interrupted\` (swarm-utils ended in between). The steps of an update are \`resolve\`, \`exec-pre\`, \`rollout\`, \`exec-post\`; a step
 with hooks has the output of its \`helper\`, a failed rollout that of the failed \`tasks\`. Operations are kept for 90 days.
 
+\`warnings\`, \`[{code, message}]\`, are what should be known although the operation did what it was to do. A step has its own, the operation those of all its
+steps, and each is a line of the log at level \`warn\` (\`operation.warning\`). Without any the field is absent. Codes: \`not_removed\` (a clean left something
+that it had chosen, because it is in use again), \`old_task_kept\` (an update left a task of the old image, where the swarm replaces none).
+
 \`timeoutMs\` is how long the operation may take from \`startedAt\` on: the sum over its steps of (time-out of the step + \`SWARM_UTILS_PENDING_SERVICE_TIMEOUT\`) ×
 how often it is done, plus \`SWARM_UTILS_EXTRA_TIMEOUT\`. An \`exec\` is done once for each task; \`upload\`, \`verify\`, \`fetch\`, \`swap\` and \`drill\` once for
 each volume on each node. When it is used up no further step begins (\`timed_out\`), except those that put things in order again.

@@ -124,7 +124,7 @@ Who may is written as for updates: \`${labelPrefix}backup.<provider>.…\`. \`en
 - **Which volume where.** Names are those of \`docker volume ls\`: in a stack that is \`stack_volume\`. A volume is on one node, and every node has its
   own of that name. It is looked for on the nodes that tasks of the service run on, and on all nodes when none runs. One that the service
   mounts must be on each of these nodes, another one on one of them at least: what is missing is an error before anything is stopped.
-  Volumes are mounted read-only, and never made by looking.
+  Volumes are mounted read-only, and never made by looking. A cluster volume (CSI) is refused (\`unsupported_volume\`): a helper can not mount it.
 - **Names.** One archive for each volume and node, \`<node>_<volume>_<id>.tar.gz\` in the folder \`<service>/\` of the bucket, with one \`id\`, the time in UTC, for all of
   one backup: \`shop_db/worker-1_shop_data_2026-11-22T03-00-00Z.tar.gz\`. With \`engine=restic\` it is a repository for each service, \`<service>/restic\`,
   with snapshots that have the node as host and the tags \`service=\`, \`volume=\` and \`backup=\`.
@@ -157,13 +157,17 @@ Labels of a node (\`docker node update --label-add\`) say whether, how and for w
 removed. They are read as strictly: what is not listed is a fault, which stands in the log and in \`GET /api/nodes\`, and stops the clean of
 that node (422). Nobody but admins and the node's own token can be let in; pipelines prove nothing about nodes.
 
-${labelTable([nodeLabels.enable, nodeLabels.token, ...[container, image, builder].flatMap(part => Object.values(part)), nodeLabels.imageKeep, ...Object.values(nodeLabels.exec)])}
+${labelTable([nodeLabels.enable, nodeLabels.token, ...[container, image, builder].flatMap(part => Object.values(part)), nodeLabels.createdMinAge, nodeLabels.imageKeep, ...Object.values(nodeLabels.exec)])}
 
-- **Containers** go when they have run and ended. Those that were created and not started stay, since one may be just about to; so
-  do helpers' until their output was read. Their volumes stay.
-- **Images** stay as long as a container of the node has them, a service names them by digest or tag (as it is, and as a rollback would make it,
-  without tasks too), helpers run them (the Docker CLI, offen, restic, rclone), or a pattern of \`image.keep\` names them. An image that has lost its tag may have had
-  that of a pattern, so its repository is enough. The rest is removed by id and without force: what the Engine says is in use stays.
+- **Containers** go when they have run and ended. Helpers' stay until their output was read. Those that were created and never started stay: one may hold
+  volumes, or be started later. Only the swarm's own go, an hour after they were made, and others from \`created-min-age\` on where that is
+  given: it must leave whatever makes containers the time to start them. Volumes stay, whatever used them.
+- **Images** stay as long as a container of the node has or mounts them, running or not; a service names them by digest or tag (as it is, and as a rollback
+  would make it, without tasks too); helpers run them (the Docker CLI, offen, restic, rclone); a pattern of \`image.keep\` names them; or another image that
+  stays was built on them. The rest is removed by its names, one after the other, without force: what the Engine says is in use stays, and so does what has
+  got another name since it was chosen.
+- \`image.keep\` counts for every name that the node's image store still has. A name without a tag may have had any, so its repository is enough. Docker's own store
+  keeps the repository of an image that lost its tag to a newer one; containerd's store keeps nothing of it, unless the swarm had pulled it.
 - **Build cache** that nothing uses goes, as by \`docker builder prune\`.
 - \`min-age\` counts from the creation of a container, the build of an image (not its pull), the last use of build cache.
   On nodes that **build** images give \`image.min-age\` the time that it takes until they are pushed.

@@ -141,22 +141,27 @@ const clean = {
   SWARM_UTILS_CLEAN_NODE_CONTAINER_TIMEOUT: withDefault(
     durationMsValue,
     '60_000',
-    'Time for each command about stopped containers, milliseconds.',
+    'Time for the Engine of a node to list stopped containers, and to remove 25 of them, milliseconds.',
   ),
   SWARM_UTILS_CLEAN_NODE_IMAGE_TIMEOUT: withDefault(
     durationMsValue,
     '60_000',
-    'Time for each command about unused images, milliseconds.',
+    'Time for the Engine of a node to list images, and to remove 25 names of them, milliseconds.',
   ),
   SWARM_UTILS_CLEAN_NODE_BUILDER_TIMEOUT: withDefault(
     durationMsValue,
     '60_000',
-    'Time for the command about the build cache, milliseconds.',
+    'Time for the Engine of a node to remove build cache, milliseconds.',
   ),
   SWARM_UTILS_CLEAN_NODE_CONTAINER_MIN_AGE: withDefault(
     ageMsValue,
     '0',
     'Stopped containers that were created less than this ago stay.',
+  ),
+  SWARM_UTILS_CLEAN_NODE_CREATED_MIN_AGE: optional(
+    ageMsValue,
+    'Age from which containers go that were created and never started. Without it they stay, for they may be made to hold volumes, ' +
+      "or to be started later; the swarm's own go after an hour in any case. Their volumes stay.",
   ),
   SWARM_UTILS_CLEAN_NODE_IMAGE_MIN_AGE: withDefault(
     ageMsValue,

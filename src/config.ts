@@ -125,6 +125,7 @@ function group(env: Environment, texts: ReadonlyMap<string, string>): Config {
           image: env.SWARM_UTILS_CLEAN_NODE_IMAGE_MIN_AGE,
           builder: env.SWARM_UTILS_CLEAN_NODE_BUILDER_MIN_AGE,
         },
+        createdMinAgeMs: env.SWARM_UTILS_CLEAN_NODE_CREATED_MIN_AGE,
         keep: env.SWARM_UTILS_CLEAN_NODE_IMAGE_KEEP ?? [],
         execTimeoutMs: env.SWARM_UTILS_CLEAN_SERVICE_EXEC_TIMEOUT,
       },

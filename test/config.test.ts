@@ -60,6 +60,7 @@ describe('loadConfig', () => {
       cleanNode: {
         timeoutMs: { container: 60_000, image: 60_000, builder: 60_000 },
         minAgeMs: { container: 0, image: 0, builder: 0 },
+        createdMinAgeMs: undefined,
         keep: [],
         execTimeoutMs: 60_000,
       },

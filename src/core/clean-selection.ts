@@ -1,9 +1,17 @@
 import { type ImagePattern, matchesImagePattern } from './image-policy.ts';
 import { formatImageReference, type ImageReference, parseImageReference } from './image-reference.ts';
-import type { LocalImage, StoppedContainer } from './node-listing.ts';
+import type { ContainerImages, IdleContainer, LocalImage } from './node-listing.ts';
 
 /** Why something stays. */
-export type KeepReason = 'container' | 'service' | 'pattern' | 'age' | 'helper' | 'unreadable';
+export type KeepReason =
+  | 'container'
+  | 'service'
+  | 'pattern'
+  | 'age'
+  | 'helper'
+  | 'unreadable'
+  | 'not_started'
+  | 'parent';
 
 export interface Selection<T> {
   readonly removable: readonly T[];
@@ -20,24 +28,37 @@ interface AgeLimit {
 
 /** A helper's service is removed once its output was read; what its node still has of it then is garbage after this. */
 const HELPER_GRACE_MS = 60 * 60 * 1000;
+/** The swarm starts a task soon after it made its container. One that has waited for so long is forgotten. */
+const TASK_GRACE_MS = 60 * 60 * 1000;
 
 /**
- * Which stopped containers may go.
+ * Which containers that do not run may go.
  * @param options.serviceIds of the services that there are, read after the containers: a helper whose service is
  *   there has output that nobody has read yet
+ * @param options.createdMinAgeMs from which age those go that were created and never started, whoever made them; absent:
+ *   only the swarm's own go, after an hour
  */
 export function selectContainers(
-  containers: readonly StoppedContainer[],
-  { serviceIds, ...age }: AgeLimit & { readonly serviceIds: ReadonlySet<string> },
-): Selection<StoppedContainer> {
+  containers: readonly IdleContainer[],
+  {
+    serviceIds,
+    createdMinAgeMs,
+    ...age
+  }: AgeLimit & { readonly serviceIds: ReadonlySet<string>; readonly createdMinAgeMs?: number | undefined },
+): Selection<IdleContainer> {
   return select(containers, container => {
     const { isHelper, serviceId } = container;
-    const isOldOrphan =
-      serviceId !== undefined &&
-      !serviceIds.has(serviceId) &&
-      !isYounger(container, { ...age, minAgeMs: HELPER_GRACE_MS });
+    const isOlderThan = (minAgeMs: number) => !isYounger(container, { ...age, minAgeMs });
+    const isOldOrphan = serviceId !== undefined && !serviceIds.has(serviceId) && isOlderThan(HELPER_GRACE_MS);
     if (isHelper && !isOldOrphan) {
       return 'helper';
+    }
+    const mayStillStart =
+      container.hasNeverStarted &&
+      !(container.isTask && isOlderThan(TASK_GRACE_MS)) &&
+      !(createdMinAgeMs !== undefined && isOlderThan(createdMinAgeMs));
+    if (mayStillStart) {
+      return 'not_started';
     }
     return isYounger(container, age) ? 'age' : undefined;
   });
@@ -45,51 +66,64 @@ export function selectContainers(
 
 /**
  * Which images of a node may go: those that no container has, no service needs, no pattern keeps and that are old
- * enough. Where it can't be told, an image stays.
- * @param options.containerImages what the containers of the node, running or not, have as their image
+ * enough, and that nothing that stays was built on. Where it can't be told, an image stays.
+ * @param options.containers of the node, running or not, without those that go
  * @param options.neededImages references as specs have them: of every service as it is and as a rollback would make it,
  *   also of those without tasks, and of helpers
+ * @returns an image before those that it was built on
  */
 export function selectImages(
   images: readonly LocalImage[],
   options: AgeLimit & {
-    readonly containerImages: readonly string[];
+    readonly containers: readonly ContainerImages[];
     readonly neededImages: readonly string[];
     readonly keep: readonly ImagePattern[];
   },
 ): Selection<LocalImage> {
-  const usedByContainers = createNeeds(options.containerImages);
+  const { containers, keep } = options;
+  const idsOfContainers = new Set(containers.map(({ imageId }) => imageId));
+  const mountedByContainers = createNeeds(containers.flatMap(({ mountedImages }) => mountedImages));
   const neededByServices = createNeeds(options.neededImages);
-  return select(images, image => {
-    if (![...image.tags, ...image.digests].every(isReadable)) {
+  const reasonOf = (image: LocalImage): KeepReason | undefined => {
+    const names = [...image.tags, ...image.digests];
+    if (!names.every(isReadable)) {
       return 'unreadable';
     }
-    if (usedByContainers(image)) {
+    if (idsOfContainers.has(image.id) || mountedByContainers(image)) {
       return 'container';
     }
     if (neededByServices(image)) {
       return 'service';
     }
-    if (options.keep.some(pattern => isKept(image, pattern))) {
+    if (keep.some(pattern => isKept(names, pattern))) {
       return 'pattern';
     }
     return isYounger(image, options) ? 'age' : undefined;
-  });
+  };
+  const reasons = new Map(images.map(image => [image.id, reasonOf(image)]));
+  const parents = new Map(images.map(({ id, parentId }) => [id, parentId]));
+  for (const image of images.filter(({ id }) => reasons.get(id) !== undefined)) {
+    for (const id of ancestorsOf(image.id, parents)) {
+      reasons.set(id, reasons.get(id) ?? 'parent');
+    }
+  }
+  const { removable, kept } = select(images, ({ id }) => reasons.get(id));
+  const depth = new Map(removable.map(({ id }) => [id, ancestorsOf(id, parents).length]));
+  return { removable: removable.toSorted((a, b) => (depth.get(b.id) ?? 0) - (depth.get(a.id) ?? 0)), kept };
 }
 
-/**
- * How to name an image so that it can be removed without force: by its id, which no other image can have got meanwhile;
- * the Engine takes that only where the image has one tag at most and one repository, so else by each reference.
- * @see github.com/moby/moby, daemon/images/image_delete.go (isSingleReference)
- */
-export function removalArguments({ id, tags, digests }: LocalImage): readonly string[] {
-  const repositories = new Set([...tags.map(repositoryOfTag), ...digests.map(repositoryOfDigest)]);
-  if (tags.length <= 1 && repositories.size <= 1) {
-    return [id];
+/** Longest chain of images, one built on the other, that is followed: each step of a Dockerfile is one. */
+const MAX_ANCESTORS = 1000;
+
+/** The images that one was built on, as far as the node has them. */
+function ancestorsOf(id: string, parents: ReadonlyMap<string, string | undefined>): readonly string[] {
+  const ancestors: string[] = [];
+  let next = parents.get(id);
+  while (next !== undefined && parents.has(next) && ancestors.length < MAX_ANCESTORS) {
+    ancestors.push(next);
+    next = parents.get(next);
   }
-  // With the last tag of a repository its digests go too.
-  const tagged = new Set(tags.map(repositoryOfTag));
-  return [...tags, ...digests.filter(digest => !tagged.has(repositoryOfDigest(digest)))];
+  return ancestors;
 }
 
 function select<T>(items: readonly T[], reasonToKeep: (item: T) => KeepReason | undefined): Selection<T> {
@@ -115,6 +149,8 @@ function isYounger(item: { readonly createdAtMs?: number }, { nowMs, minAgeMs }:
 function createNeeds(texts: readonly string[]): (image: LocalImage) => boolean {
   const digests = new Set<string>();
   const tags = new Set<string>();
+  /** Of texts without a digest: any image that ever had the tag may be meant. */
+  const loneTags = new Set<string>();
   /** By their length: there are few lengths, and can be very many of one. */
   const idPrefixes = new Map<number, Set<string>>();
   for (const text of texts) {
@@ -129,15 +165,25 @@ function createNeeds(texts: readonly string[]): (image: LocalImage) => boolean {
     }
     if (reference?.tag !== undefined) {
       tags.add(nameAndTag(reference));
+      if (reference.digest === undefined) {
+        loneTags.add(nameAndTag(reference));
+      }
     }
   }
   return image =>
     digests.has(image.id) ||
     [...idPrefixes].some(([length, prefixes]) => prefixes.has(image.id.slice(0, length))) ||
-    image.digests.some(text => digests.has(text.slice(text.indexOf('@') + 1))) ||
-    image.tags.some(text => {
+    [...image.tags, ...image.digests].some(text => {
       const reference = parseImageReference(text);
-      return reference !== undefined && tags.has(nameAndTag(reference));
+      if (reference === undefined) {
+        return false;
+      }
+      // A name with a digest says what the tag stood for at its time: whoever wants the tag with another digest, wants that.
+      const byTag = reference.digest === undefined ? tags : loneTags;
+      return (
+        (reference.digest !== undefined && digests.has(reference.digest)) ||
+        (reference.tag !== undefined && byTag.has(nameAndTag(reference)))
+      );
     });
 }
 
@@ -149,23 +195,19 @@ function nameAndTag({ digest: _, ...reference }: ImageReference): string {
   return formatImageReference(reference);
 }
 
-/** An image without a tag may have had any: then its repository is enough for a pattern with a tag. */
-function isKept(image: LocalImage, pattern: ImagePattern): boolean {
-  if (image.tags.length === 0 && image.digests.length === 0) {
-    return pattern.kind === 'any';
+/** A name without a tag may have had any, unless another of its repository has one: then the repository is enough. */
+function isKept(names: readonly string[], pattern: ImagePattern): boolean {
+  if (pattern.kind === 'any') {
+    return true;
   }
-  const { tag: _, ...anyTag } = pattern.kind === 'image' ? pattern : { ...pattern, tag: undefined };
-  const untagged = image.tags.length === 0 ? (anyTag as ImagePattern) : pattern;
-  return [...image.tags, ...image.digests].some(text => {
-    const reference = parseImageReference(text);
-    return reference !== undefined && matchesImagePattern(text.includes('@') ? untagged : pattern, reference);
-  });
+  const { tag: _, ...anyTag } = pattern;
+  const references = names.map(parseImageReference).filter(reference => reference !== undefined);
+  const tagged = new Set(references.filter(({ tag }) => tag !== undefined).map(repositoryOf));
+  return references.some(reference =>
+    matchesImagePattern(tagged.has(repositoryOf(reference)) ? pattern : anyTag, reference),
+  );
 }
 
-function repositoryOfTag(text: string): string {
-  return text.slice(0, text.lastIndexOf(':'));
-}
-
-function repositoryOfDigest(text: string): string {
-  return text.slice(0, text.indexOf('@'));
+function repositoryOf({ registry, repository }: ImageReference): string {
+  return `${registry}/${repository}`;
 }

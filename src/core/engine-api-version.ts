@@ -29,18 +29,19 @@ export function readApiVersion(value: unknown): string | undefined {
 
 /** @param versions as `readApiVersion` answers them */
 export function chooseApiVersion({ newest, oldest }: EngineVersions): ApiVersionChoice {
-  if (isOlder(newest, oldestUsableApiVersion)) {
+  if (isOlderApiVersion(newest, oldestUsableApiVersion)) {
     return { support: 'too_old' };
   }
-  if (oldest !== undefined && isOlder(newestKnownApiVersion, oldest)) {
+  if (oldest !== undefined && isOlderApiVersion(newestKnownApiVersion, oldest)) {
     return { support: 'too_new' };
   }
-  return isOlder(newestKnownApiVersion, newest)
+  return isOlderApiVersion(newestKnownApiVersion, newest)
     ? { support: 'newer', version: newestKnownApiVersion }
     : { support: 'known', version: newest };
 }
 
-function isOlder(version: string, than: string): boolean {
+/** @param version and `than`: as `readApiVersion` answers them */
+export function isOlderApiVersion(version: string, than: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [otherMajor = 0, otherMinor = 0] = than.split('.').map(Number);
   return major === otherMajor ? minor < otherMinor : major < otherMajor;

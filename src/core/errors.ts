@@ -30,6 +30,7 @@ export type OperationErrorCode =
   | 'target_gone'
   | 'own_service'
   | 'unsupported_mode'
+  | 'unsupported_volume'
   | 'registry_credentials_missing'
   | 'registry_unauthorized'
   | 'registry_unreachable'

@@ -34,7 +34,7 @@ function partLabels(part: NodePart) {
     timeout: define(
       `clean.${part}.timeout`,
       durationMsValue,
-      `Time for each command about ${nameByPart[part]}. Default: the environment.`,
+      `Time for the Engine to list ${nameByPart[part]}, and to remove 25 of them. Default: the environment.`,
     ),
     minAge: define(`clean.${part}.min-age`, ageMsValue, `${keptByPart[part]} Default: the environment.`),
   };
@@ -63,6 +63,11 @@ export const nodeLabels = {
     ),
   },
   parts: { container: partLabels('container'), image: partLabels('image'), builder: partLabels('builder') },
+  createdMinAge: define(
+    'clean.container.created-min-age',
+    ageMsValue,
+    'Age from which containers go that were created and never started. Default: the environment.',
+  ),
   imageKeep: define(
     'clean.image.keep',
     imagePatternListValue,

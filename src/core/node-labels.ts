@@ -19,6 +19,8 @@ export interface NodePartLabels {
 
 export interface CleanNodeLabels extends ActionLabels {
   readonly parts: Readonly<Record<NodePart, NodePartLabels>>;
+  /** Of containers that were created and never started. */
+  readonly createdMinAgeMs?: number;
   /** Images that stay. */
   readonly keep: readonly ImagePattern[];
   readonly exec?: ExecLabels;
@@ -42,7 +44,11 @@ export function parseNodeLabels(raw: RawLabels): NodeLabels {
       builder: readPart(reader, 'builder'),
     },
     keep: reader.read(nodeLabels.imageKeep) ?? [],
-    ...defined({ token: reader.read(nodeLabels.token), exec: readExec(reader, nodeLabels.exec) }),
+    ...defined({
+      createdMinAgeMs: reader.read(nodeLabels.createdMinAge),
+      token: reader.read(nodeLabels.token),
+      exec: readExec(reader, nodeLabels.exec),
+    }),
   };
   reader.readRest();
   const faults = [...reader.faults, ...findUnknown(raw, nodeLabelDefinitions)];

@@ -62,7 +62,13 @@ export type ServiceWork =
 
 /** What a step does to a node. */
 export type NodeWork =
-  | { readonly kind: 'clean-containers'; readonly isDryRun: boolean; readonly minAgeMs: number }
+  | {
+      readonly kind: 'clean-containers';
+      readonly isDryRun: boolean;
+      readonly minAgeMs: number;
+      /** From which age those go that were created and never started. Absent: only the swarm's own do. */
+      readonly createdMinAgeMs?: number;
+    }
   | {
       readonly kind: 'clean-images';
       readonly isDryRun: boolean;
@@ -121,7 +127,7 @@ export interface RemovalReport {
   /** What the node's Engine did not let go, in its own words. */
   readonly refused: readonly (RemovedItem & { readonly reason: string })[];
   readonly keptCount?: number;
-  /** As exact as the Docker CLI prints them: four digits. Absent where they are not known. */
+  /** What the disk has got back. Absent where that is not known. */
   readonly reclaimedBytes?: number;
 }
 

@@ -34,7 +34,7 @@ export function createNodeRoutes(options: {
 
 /** A node as the API shows it: of its labels only what they come to and what is wrong. */
 function present({ node, target }: ReadableNode, defaults: CleanNodeDefaults) {
-  const { parts, keep } = cleanNodeSettings(target, defaults);
+  const { parts, createdMinAgeMs, keep } = cleanNodeSettings(target, defaults);
   const { clean } = target.labels;
   return {
     id: node.id,
@@ -45,6 +45,7 @@ function present({ node, target }: ReadableNode, defaults: CleanNodeDefaults) {
     clean: {
       isEnabled: clean.isEnabled,
       ...parts,
+      ...(createdMinAgeMs !== undefined && { createdMinAgeMs }),
       keep: keep.map(formatImagePattern),
       hasExec: clean.exec !== undefined,
     },

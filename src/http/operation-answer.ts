@@ -15,6 +15,7 @@ export const statusByErrorCode: Readonly<Record<OperationErrorCode, number>> = {
   target_gone: 424,
   own_service: 424,
   unsupported_mode: 424,
+  unsupported_volume: 424,
   registry_credentials_missing: 424,
   registry_unauthorized: 424,
   registry_unreachable: 424,

@@ -1,10 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  listContainerImages,
-  listImages,
-  listStoppedContainers,
-  measureDisk,
-} from '../../src/core/node-listing.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { LabNode } from '../lab/lab-node.ts';
 import { type Bench, type Benchmark, startBenchLab } from './bench.ts';
@@ -25,9 +19,9 @@ interface Contender {
   begin(): Promise<{ clean(): Promise<void>; end(): Promise<void> }>;
 }
 
-/** Time to clean all nodes of a lab by one call, against a bare global service that runs the same commands. */
+/** Time to clean all nodes of a lab by one call, against a bare global service that does the same by the Docker CLI. */
 export const cleanBenchmark: Benchmark = {
-  summary: `time to clean ${NODES} nodes by one call, against a bare global service with the same commands`,
+  summary: `time to clean ${NODES} nodes by one call, against a bare global service with the CLI's commands for it`,
   defaults: { rounds: 5 },
   canCompare: true,
   async run(bench, { rounds }) {
@@ -73,16 +67,19 @@ function globalServices(lab: Lab): readonly Contender[] {
   ];
 }
 
-/** What swarm-utils runs on a node that has just this to remove, in its order, for somebody who knows what that is. */
+/** What cleans a node that has just this to remove, for somebody who knows what that is: lists, removals, sizes. */
 function commandsFor({ images }: Lab): readonly (readonly string[])[] {
+  const json = ['--format', '{{json .}}'];
+  const stopped = ['--filter', 'status=exited', '--filter', 'status=dead'];
+  const measure = ['docker', 'system', 'df', ...json];
   return [
-    listStoppedContainers,
-    listImages,
-    listContainerImages,
+    ['docker', 'container', 'ls', '--all', '--no-trunc', '--size', ...stopped, ...json],
+    ['docker', 'image', 'ls', '--no-trunc', '--digests', ...json],
+    ['docker', 'container', 'ls', '--all', '--no-trunc', ...json],
     ['docker', 'container', 'rm', '--', container],
-    measureDisk,
+    measure,
     ['docker', 'image', 'rm', '--', images.app.slow],
-    measureDisk,
+    measure,
     ['env', 'DOCKER_BUILDKIT=0', 'docker', 'builder', 'prune', '--force'],
   ];
 }

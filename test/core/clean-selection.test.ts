@@ -1,23 +1,35 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { removalArguments, selectContainers, selectImages } from '../../src/core/clean-selection.ts';
+import { selectContainers, selectImages } from '../../src/core/clean-selection.ts';
 import { parseImagePattern } from '../../src/core/image-policy.ts';
-import type { LocalImage, StoppedContainer } from '../../src/core/node-listing.ts';
+import type { ContainerImages, IdleContainer, LocalImage } from '../../src/core/node-listing.ts';
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
 const nowMs = Date.parse('2026-11-22T12:00:00Z');
 const HOUR_MS = 3_600_000;
 
 function image(change: Partial<LocalImage> = {}): LocalImage {
-  return { id: digest('a'), tags: [], digests: [], createdAtMs: nowMs - 24 * HOUR_MS, ...change };
+  return {
+    id: digest('a'),
+    tags: [],
+    digests: [],
+    createdAtMs: nowMs - 24 * HOUR_MS,
+    sizeBytes: 1,
+    ...change,
+  };
 }
 
 type Options = Partial<Parameters<typeof selectImages>[1]>;
 
+/** A container of an image, that mounts images too. */
+function container(imageId: string, ...mountedImages: readonly string[]): ContainerImages {
+  return { containerId: 'c'.repeat(64), imageId, mountedImages };
+}
+
 /** What becomes of one image. */
 function fate(of: Partial<LocalImage>, options: Options = {}): string {
   const { removable, kept } = selectImages([image(of)], {
-    containerImages: [],
+    containers: [],
     neededImages: [],
     keep: [],
     minAgeMs: 0,
@@ -59,8 +71,8 @@ suite('an image of a node', () => {
       assert.equal(fate(shop, { neededImages: [needed] }), 'service');
     });
 
-    test(`stays when a container has ${what}`, () => {
-      assert.equal(fate(shop, { containerImages: [needed] }), 'container');
+    test(`stays when a container mounts an image and names ${what}`, () => {
+      assert.equal(fate(shop, { containers: [container(digest('9'), needed)] }), 'container');
     });
   }
 
@@ -75,9 +87,40 @@ suite('an image of a node', () => {
     ['what is no reference', 'UPPER/ case'],
   ] as const) {
     test(`goes when all that is needed is ${what}`, () => {
-      assert.equal(fate(shop, { neededImages: [needed], containerImages: [needed] }), 'goes');
+      const containers = [container(digest('9'), needed)];
+      assert.equal(fate(shop, { neededImages: [needed], containers }), 'goes');
     });
   }
+
+  test('stays when a container is made of it, by its id alone', () => {
+    assert.equal(fate(shop, { containers: [container(digest('a'))] }), 'container');
+    assert.equal(fate(shop, { containers: [container(digest('b'))] }), 'goes');
+  });
+
+  suite("with a name that holds a digest, as containerd's store has them", () => {
+    const pinned = { id: digest('d'), tags: [`registry.test:5000/acme/shop:latest@${digest('d')}`] };
+
+    test('stays when a service names the digest, or the tag alone', () => {
+      for (const needed of [
+        `registry.test:5000/acme/shop:latest@${digest('d')}`,
+        `registry.test:5000/acme/shop@${digest('d')}`,
+        'registry.test:5000/acme/shop:latest',
+      ]) {
+        assert.equal(fate(pinned, { neededImages: [needed] }), 'service', needed);
+      }
+    });
+
+    test('goes when the tag stands for another digest by now, which is what a service names', () => {
+      const neededImages = [`registry.test:5000/acme/shop:latest@${digest('e')}`];
+      assert.equal(fate(pinned, { neededImages }), 'goes');
+    });
+
+    test('is kept by a pattern for its tag', () => {
+      const keeps = (text: string) => fate(pinned, { keep: pattern(text) });
+      assert.equal(keeps('registry.test:5000/acme/shop:latest'), 'pattern');
+      assert.equal(keeps('registry.test:5000/acme/shop:v*'), 'goes');
+    });
+  });
 
   test('of Docker Hub is known by its short and its long names', () => {
     for (const needed of [
@@ -115,7 +158,7 @@ suite('an image of a node', () => {
     assert.equal(fate({ ...shop, createdAtMs: nowMs - HOUR_MS }, { minAgeMs: HOUR_MS }), 'goes');
     assert.equal(fate(young), 'goes');
     const { createdAtMs: _, ...ageless } = image(shop);
-    const options = { containerImages: [], neededImages: [], keep: [], nowMs };
+    const options = { containers: [], neededImages: [], keep: [], nowMs };
     assert.equal(selectImages([ageless], { ...options, minAgeMs: 1 }).removable.length, 0);
     assert.equal(selectImages([ageless], { ...options, minAgeMs: 0 }).removable.length, 1);
     // A clock of the future is no great age.
@@ -150,10 +193,53 @@ suite('an image of a node', () => {
     assert.equal(fate({}, { keep: pattern('*') }), 'pattern');
   });
 
+  test('may have had any tag of a repository of which it has none, whatever tags it has of others', () => {
+    const promoted = {
+      tags: ['staging/app:1'],
+      digests: [`staging/app@${digest('d')}`, `prod/app@${digest('d')}`],
+    };
+    assert.equal(fate(promoted, { keep: pattern('prod/app:v1') }), 'pattern');
+    assert.equal(fate(promoted, { keep: pattern('staging/app:2') }), 'goes');
+  });
+
+  test('that others were built on stays as long as one of them does, and goes after them', () => {
+    const base = image({ id: digest('1'), tags: ['base:1'] });
+    const middle = image({ id: digest('2'), parentId: base.id });
+    const app = image({ id: digest('3'), tags: ['app:1'], parentId: middle.id });
+    const other = image({ id: digest('4'), parentId: digest('f') });
+    const options = { containers: [], neededImages: [], keep: [], nowMs, minAgeMs: 0 };
+    const kept = selectImages([base, middle, app, other], { ...options, neededImages: ['app:1'] });
+    assert.deepEqual(
+      kept.removable.map(({ id }) => id),
+      [other.id],
+    );
+    assert.deepEqual(
+      [...kept.kept],
+      [
+        ['parent', 2],
+        ['service', 1],
+      ],
+    );
+    assert.deepEqual(
+      selectImages([base, other, app, middle], options).removable.map(({ id }) => id),
+      [app.id, middle.id, base.id, other.id],
+    );
+  });
+
+  test('is looked at once, however its ancestors are wound', () => {
+    const round = [
+      image({ id: digest('1'), parentId: digest('2') }),
+      image({ id: digest('2'), parentId: digest('1') }),
+    ];
+    const options = { containers: [], neededImages: [], keep: [], nowMs, minAgeMs: 0 };
+    assert.equal(selectImages(round, options).removable.length, 2);
+    assert.equal(selectImages(round, { ...options, neededImages: [digest('1')] }).removable.length, 0);
+  });
+
   test('is counted by the first reason to keep it', () => {
     const images = [image(shop), image({ id: digest('b'), tags: ['x:1'] }), image({ id: digest('c') })];
     const { removable, kept } = selectImages(images, {
-      containerImages: [digest('b')],
+      containers: [container(digest('b'))],
       neededImages: shop.tags,
       keep: pattern('x'),
       nowMs,
@@ -173,50 +259,23 @@ suite('an image of a node', () => {
   });
 });
 
-suite('to remove an image without force', () => {
-  const id = digest('a');
-  const d = digest('d');
-  for (const [what, of, expected] of [
-    ['its id, which nothing else can have', { tags: ['x/a:1'], digests: [`x/a@${d}`] }, [id]],
-    ['its id when it has no name', {}, [id]],
-    ['its id when it has only a digest', { digests: [`x/a@${d}`] }, [id]],
-    [
-      'its id when it has several digests of one repository',
-      { tags: ['x/a:1'], digests: [`x/a@${d}`, `x/a@${digest('e')}`] },
-      [id],
-    ],
-    ['each tag when it has several', { tags: ['x/a:1', 'x/a:2'], digests: [`x/a@${d}`] }, ['x/a:1', 'x/a:2']],
-    [
-      'each reference when it is in several repositories',
-      { tags: ['x/a:1'], digests: [`x/a@${d}`, `y/a@${d}`] },
-      ['x/a:1', `y/a@${d}`],
-    ],
-    [
-      'each digest when no repository has a tag',
-      { digests: [`x/a@${d}`, `y/a@${d}`] },
-      [`x/a@${d}`, `y/a@${d}`],
-    ],
-    ['its id also with the port of a registry', { tags: ['r:5000/a:1'], digests: [`r:5000/a@${d}`] }, [id]],
-  ] as const) {
-    test(`the Engine takes ${what}`, () => {
-      assert.deepEqual(removalArguments(image(of)), expected);
-    });
-  }
-});
-
-suite('a stopped container', () => {
-  const container = (change: Partial<StoppedContainer> = {}): StoppedContainer => ({
+suite('a container that does not run', () => {
+  const idle = (change: Partial<IdleContainer> = {}): IdleContainer => ({
     id: 'c'.repeat(64),
     name: 'old',
     createdAtMs: nowMs - 2 * HOUR_MS,
+    sizeBytes: 1,
+    hasNeverStarted: false,
     isHelper: false,
+    isTask: false,
     ...change,
   });
-  const fateOf = (change: Partial<StoppedContainer>, minAgeMs = 0) => {
-    const { removable, kept } = selectContainers([container(change)], {
+  const fateOf = (change: Partial<IdleContainer>, minAgeMs = 0, createdMinAgeMs?: number) => {
+    const { removable, kept } = selectContainers([idle(change)], {
       serviceIds: new Set(['helper-id', 'shop-id']),
       nowMs,
       minAgeMs,
+      createdMinAgeMs,
     });
     return removable.length === 1 ? 'goes' : String([...kept.keys()]);
   };
@@ -243,5 +302,25 @@ suite('a stopped container', () => {
 
   test('that says it is a helper and is none stays: somebody wants it to', () => {
     assert.equal(fateOf({ isHelper: true }), 'helper');
+  });
+
+  test('and never started stays: it may hold volumes, or be started later', () => {
+    assert.equal(fateOf({ hasNeverStarted: true, createdAtMs: 0 }), 'not_started');
+    assert.equal(fateOf({ hasNeverStarted: true, serviceId: 'shop-id' }), 'not_started');
+  });
+
+  test('and never started goes after an hour where the swarm made it', () => {
+    const task = { hasNeverStarted: true, isTask: true, serviceId: 'shop-id' };
+    assert.equal(fateOf({ ...task, createdAtMs: nowMs - HOUR_MS + 1 }), 'not_started');
+    assert.equal(fateOf({ ...task, createdAtMs: nowMs - HOUR_MS }), 'goes');
+    assert.equal(fateOf({ ...task, createdAtMs: nowMs - HOUR_MS }, 2 * HOUR_MS), 'age');
+  });
+
+  test('and never started goes from the age on that is said', () => {
+    const created = { hasNeverStarted: true, createdAtMs: nowMs - 5 };
+    assert.equal(fateOf(created, 0, 6), 'not_started');
+    assert.equal(fateOf(created, 0, 5), 'goes');
+    assert.equal(fateOf(created, 6, 5), 'age');
+    assert.equal(fateOf({ ...created, isHelper: true }, 0, 5), 'helper');
   });
 });

@@ -22,6 +22,7 @@ const every = {
   'clean.builder.enable': 'false',
   'clean.builder.timeout': '3',
   'clean.builder.min-age': '31536000000',
+  'clean.container.created-min-age': '86_400_000',
   'clean.exec': 'journalctl --vacuum-time=7d',
   'clean.exec.shell': '/bin/ash',
   'clean.exec.timeout': '4',
@@ -42,6 +43,7 @@ suite('the labels of a node', () => {
       image: { isEnabled: true, timeoutMs: 2000, minAgeMs: 3_600_000 },
       builder: { isEnabled: false, timeoutMs: 3, minAgeMs: 31_536_000_000 },
     });
+    assert.equal(clean.createdMinAgeMs, 86_400_000);
     assert.equal(clean.keep.length, 2);
     assert.deepEqual(clean.exec, {
       script: 'journalctl --vacuum-time=7d',
@@ -78,6 +80,7 @@ suite('the labels of a node', () => {
     ['clean.image.timeout', '1s'],
     ['clean.image.min-age', '-1'],
     ['clean.container.min-age', '31536000001'],
+    ['clean.container.created-min-age', 'off'],
     ['clean.image.keep', 'UPPER/case'],
     ['clean.image.keep', ''],
     ['clean.tokne', 'canary'],

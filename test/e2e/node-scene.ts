@@ -16,8 +16,8 @@ export interface NodeScene {
   images(node: LabNode): Promise<readonly string[]>;
   /** The names of all containers of a node. */
   containers(node: LabNode): Promise<readonly string[]>;
-  /** What images and the writable layers of stopped containers take, as the Engine's `system df` has it. */
-  bytes(node: LabNode): Promise<{ readonly images: number; readonly containers: number }>;
+  /** What the writable layers of stopped containers take, as the node's Engine has it. */
+  containerBytes(node: LabNode): Promise<number>;
   label(nodeName: string, labels: Readonly<Record<string, string>>): Promise<void>;
   /** Takes all labels off a node. */
   unlabel(nodeName: string): Promise<void>;
@@ -61,12 +61,11 @@ export function createNodeScene(session: Session): NodeScene {
       const found = await node.engine().listContainers({ all: true });
       return found.flatMap(({ Names }) => Names.map(name => name.slice(1)));
     },
-    async bytes(node) {
-      const { LayersSize: images, Containers: containers } = await node.engine().df();
-      const stopped = (containers as readonly { State: string; SizeRw?: number }[]).filter(
-        ({ State }) => State === 'exited',
-      );
-      return { images, containers: stopped.reduce((sum, { SizeRw = 0 }) => sum + SizeRw, 0) };
+    async containerBytes(node) {
+      const { Containers: containers } = await node.engine().df();
+      return (containers as readonly { State: string; SizeRw?: number }[])
+        .filter(({ State }) => State === 'exited')
+        .reduce((sum, { SizeRw = 0 }) => sum + SizeRw, 0);
     },
     async label(nodeName, labels) {
       const changes = Object.entries(labels).flatMap(([label, value]) => [

@@ -5,9 +5,9 @@ import { serviceTarget } from '../../src/core/target.ts';
 import { sections } from '../../src/engine/backup/store-scripts.ts';
 import { executeStep } from '../../src/engine/steps/index.ts';
 import type { ServiceContext, StepOutcome } from '../../src/engine/steps/step-executor.ts';
-import type { Service } from '../../src/engine/swarm.ts';
-import type { CommandAnswer } from './node-commands.ts';
-import { addShop, createWorld, type TestWorld } from './world.ts';
+import type { Service, ServiceMount } from '../../src/engine/swarm.ts';
+import { carryAsk, type EngineReply } from './fake-engine.ts';
+import { addShop, type CommandAnswer, createWorld, type TestWorld } from './world.ts';
 
 /** Of the store of these tests. */
 export const s3Secret = 'secret-key-of-the-shop';
@@ -83,17 +83,50 @@ export function valuesOf({ command }: HelperService): readonly string[] {
   return command.slice(4);
 }
 
-/** Answers as the Docker CLI of nodes that have these volumes. */
-export function volumesOn(volumes: Readonly<Record<string, readonly string[]>>): Answer {
-  return ({ nodeId, command }) => {
-    const asked = command.slice(command.indexOf('--') + 1);
-    const missing = asked.filter(name => !volumes[nodeId]?.includes(name));
-    return {
-      stdout: asked.filter(name => !missing.includes(name)).map(name => JSON.stringify(name)),
-      stderr: missing.map(name => `Error: No such volume: ${name}`),
-      exitCode: missing.length > 0 ? 1 : 0,
-    };
+/** A mount of a cluster volume, as a service has it. */
+export function clusterMount(source: string): ServiceMount {
+  return { type: 'cluster', source, driverOptions: {} };
+}
+
+/** A helper answers as the Engines of nodes that have these volumes, and of a swarm that has these cluster volumes. */
+export function volumesOn(
+  volumes: Readonly<Record<string, readonly string[]>>,
+  clusterVolumes: readonly string[] = [],
+): Answer {
+  return helper => {
+    const own = volumes[helper.nodeId] ?? [];
+    // Managers know those of the swarm.
+    const cluster = helper.nodeId === 'node-1' ? clusterVolumes : [];
+    const all = [...own.map(localVolume), ...cluster.map(clusterVolume)];
+    return carryAsk(helper, text => answerAboutVolumes(text, all));
   };
+}
+
+function answerAboutVolumes(text: string, volumes: readonly VolumeJson[]): EngineReply {
+  if (text === 'GET /volumes') {
+    return { json: { Volumes: volumes.length === 0 ? null : volumes, Warnings: null } };
+  }
+  const name = text.slice('GET /volumes/'.length);
+  const found = volumes.find(volume => volume.Name === name);
+  return found === undefined
+    ? { status: 404, json: { message: `volume ${name} not found` } }
+    : { json: found };
+}
+
+interface VolumeJson {
+  readonly Name: string;
+  readonly Driver: string;
+  readonly Scope: string;
+  readonly ClusterVolume?: object;
+}
+
+function localVolume(name: string): VolumeJson {
+  return { Name: name, Driver: 'local', Scope: 'local' };
+}
+
+function clusterVolume(name: string): VolumeJson {
+  const ClusterVolume = { ID: 'id-of-it', Spec: { AccessMode: { Scope: 'single', Sharing: 'none' } } };
+  return { Name: name, Driver: 'nosuchcsi', Scope: 'global', ClusterVolume };
 }
 
 /** What `inspectFolder` prints: a listing, the server's tags, and archives that were read. */

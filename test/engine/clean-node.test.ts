@@ -4,36 +4,29 @@ import type { HelperService } from '../../src/core/helper.ts';
 import { runOperation } from '../../src/engine/run-operation.ts';
 import { SwarmError } from '../../src/engine/swarm.ts';
 import { cleanNodeDefaults } from '../core/clean-defaults.ts';
+import { cleanNode, contentOfNode } from './clean-of-node.ts';
 import {
-  cleanNode,
+  connectEngine,
   containerIdOf,
-  contentOfNode,
+  containerJson,
+  createEngine,
+  type ImageJson,
   idOf,
-  imageRow,
-  type NodeScript,
-  scriptNode,
-  stoppedRow,
-} from './node-commands.ts';
+  imageJson,
+  type Replies,
+} from './fake-engine.ts';
 import { createRecorder, createWorld, secret, type TestWorld } from './world.ts';
 
-const disk = (images: string, cache = '0B') => ({
-  stdout: [JSON.stringify(['Images', images, '0B (0%)']), JSON.stringify(['Build Cache', cache, cache])],
-});
+type Has = NonNullable<Parameters<typeof createEngine>[0]>;
 
-/** Whatever is to be removed is removed. */
-const obedient: NodeScript = {
-  'container rm': command => ({ stdout: command.slice(4) }),
-  'image rm': command => ({ stdout: command.slice(4).map(id => `Deleted: ${id}`) }),
-  'builder prune': { stdout: ['Total reclaimed space: 1.5GB'] },
-};
-
-function setUp(script: NodeScript = {}, labels: Readonly<Record<string, string>> = {}) {
+function setUp(has: Has = {}, labels: Readonly<Record<string, string>> = {}, options = {}) {
   const world = createWorld();
   const node = world.swarm.addNode({ id: 'node-7', hostname: 'worker-7', labels });
-  const ran = scriptNode(world, { ...obedient, ...script });
-  const commands = () => ran.map(({ words }) => words.slice(0, 3).join(' '));
-  const removals = () => ran.filter(({ words }) => words[1] === 'rm').map(({ words }) => words.slice(3));
-  return { world, node, ran, commands, removals };
+  const asked = connectEngine(world, createEngine(has), options);
+  const requests = () => asked.map(({ text }) => text);
+  const removals = () =>
+    requests().flatMap(text => /^DELETE \/(?:images|containers)\/([^?]+)/.exec(text)?.[1] ?? []);
+  return { world, node, asked, requests, removals };
 }
 
 /** Labels that turn the other parts off. */
@@ -44,37 +37,43 @@ const only = (part: string) =>
       .map(name => [`swarm-utils.clean.${name}.enable`, 'false']),
   );
 
+const tagged = (digit: string, ...RepoTags: readonly string[]) => imageJson(digit, { RepoTags });
+const built = (digit: string, at: string) => containerJson(digit, { Created: Date.parse(at) / 1000 });
+/** Of the i-th of very many. */
+const longId = (index: number) => `sha256:${index.toString(16).padStart(64, '0')}`;
+
 suite('the clean of a node', () => {
   test('goes in its order, and says what went and how much that was', async () => {
-    let looks = 0;
-    const { world, node, commands, removals } = setUp({
-      'container ls --all --no-trunc --size': { stdout: [stoppedRow('1'), stoppedRow('2')] },
-      'container ls': { stdout: ['["c","shop:1"]'] },
-      'image ls': {
-        stdout: [
-          imageRow('a', { repository: 'shop', tag: '1' }),
-          imageRow('b'),
-          imageRow('c', { repository: 'x', tag: 'y' }),
-        ],
-      },
-      'system df': () => disk(looks++ === 0 ? '12.5MB' : '2.5MB'),
+    const { world, node, requests } = setUp({
+      containers: [
+        containerJson('1'),
+        containerJson('2'),
+        containerJson('3', { State: 'running', ImageID: idOf('a') }),
+      ],
+      images: [
+        tagged('a', 'shop:1'),
+        imageJson('b', { Size: 4_000_000 }),
+        { ...tagged('c', 'x:y'), Size: 6_000_000 },
+      ],
     });
     const { end, ends, step, faults } = await cleanNode(world, node);
     assert.deepEqual(end, { status: 'succeeded' });
     assert.deepEqual(ends(), ['containers succeeded', 'images succeeded', 'build-cache succeeded']);
-    assert.deepEqual(commands(), [
-      'container ls --all',
-      'image ls --no-trunc',
-      'container ls --all',
-      'container rm --',
-      'system df --format',
-      'image rm --',
-      'system df --format',
-      'builder prune --force',
-    ]);
-    assert.deepEqual(removals(), [
-      [containerIdOf('1'), containerIdOf('2')],
-      [idOf('b'), idOf('c')],
+    assert.deepEqual(requests(), [
+      'GET /containers/json?all=1&size=1&filters={"status":["created","exited","dead"]}',
+      'GET /images/json?all=1',
+      'GET /containers/json?all=1',
+      `DELETE /containers/${containerIdOf('1')}`,
+      `DELETE /containers/${containerIdOf('2')}`,
+      'GET /info',
+      'GET /system/df?type=image',
+      `GET /images/${idOf('b')}/json`,
+      `GET /images/${idOf('c')}/json`,
+      `DELETE /images/${idOf('b')}?noprune=1`,
+      'DELETE /images/x:y?noprune=1',
+      'GET /info',
+      'GET /system/df?type=image',
+      'POST /build/prune',
     ]);
     assert.deepEqual(faults, []);
     assert.deepEqual(step('containers')?.removal, {
@@ -107,12 +106,16 @@ suite('the clean of a node', () => {
     assert.equal(step('images')?.message, 'Removed 2 images, 10 MB. Kept 1: 1 used by containers.');
     assert.equal(step('build-cache')?.removal?.reclaimedBytes, 1_500_000_000);
     assert.equal(step('build-cache')?.message, 'Removed build cache: 1.5 GB.');
+    for (const name of ['containers', 'images', 'build-cache']) {
+      assert.equal(step(name)?.warnings, undefined);
+      assert.ok(step(name)?.helper?.tasks.every(({ exitCode }) => exitCode === 0));
+    }
   });
 
   test('reads all in one helper on that node, and removes all in another, with the socket and nothing else', async () => {
-    const { world, node, ran } = setUp({ 'image ls': { stdout: [imageRow('b')] } });
+    const { world, node, asked } = setUp({ images: [imageJson('b')] });
     await cleanNode(world, node);
-    const helpers = [...new Set(ran.map(({ helper }) => helper))];
+    const helpers = [...new Set(asked.map(({ helper }) => helper))];
     assert.equal(helpers.length, 2);
     assert.equal(new Set(helpers.map(({ name }) => name)).size, 2);
     for (const helper of helpers) {
@@ -130,31 +133,25 @@ suite('the clean of a node', () => {
   });
 
   test('has no helper to read where nothing is to be read', async () => {
-    const { world, node, ran } = setUp({}, only('builder'));
+    const { world, node, requests } = setUp({}, only('builder'));
     assert.equal((await cleanNode(world, node)).end.status, 'succeeded');
-    assert.deepEqual(
-      ran.map(({ words }) => words[0]),
-      ['builder'],
-    );
+    assert.deepEqual(requests(), ['POST /build/prune']);
   });
 
   test('keeps what services need as they are and as they were, those without tasks too, and the helper image', async () => {
-    const keptCount = 8;
     const { world, node, removals } = setUp(
       {
-        'image ls': {
-          stdout: [
-            imageRow('a', { repository: 'shop', tag: '<none>', digest: idOf('1') }),
-            imageRow('b', { repository: 'shop', tag: '<none>', digest: idOf('2') }),
-            imageRow('c', { repository: 'asleep', tag: '3' }),
-            imageRow('d', { repository: 'docker', tag: '25.0.5-cli-alpine3.20' }),
-            imageRow('e', { repository: 'kept', tag: 'x' }),
-            imageRow('f', { repository: 'offen', tag: '2' }),
-            imageRow('7', { repository: 'restic', tag: '1' }),
-            imageRow('8', { repository: 'rclone', tag: '1' }),
-            imageRow('9', { repository: 'unused', tag: 'x' }),
-          ],
-        },
+        images: [
+          imageJson('a', { RepoDigests: [`shop@${idOf('1')}`] }),
+          imageJson('b', { RepoTags: null, RepoDigests: [`shop@${idOf('2')}`] }),
+          tagged('c', 'asleep:3'),
+          tagged('d', 'docker:25.0.5-cli-alpine3.20'),
+          tagged('e', 'kept:x'),
+          tagged('f', 'offen:2'),
+          tagged('7', 'restic:1'),
+          tagged('8', 'rclone:1'),
+          tagged('9', 'unused:x'),
+        ],
       },
       { 'swarm-utils.clean.image.keep': 'kept' },
     );
@@ -165,43 +162,107 @@ suite('the clean of a node', () => {
     });
     world.swarm.addService({ name: 'asleep', image: 'asleep:3', replicas: 0 });
     const { step } = await cleanNode(world, node);
-    assert.deepEqual(removals(), [[idOf('9')]]);
-    assert.equal(step('images')?.removal?.keptCount, keptCount);
+    assert.deepEqual(removals(), ['unused:x']);
+    assert.equal(step('images')?.removal?.keptCount, 8);
     assert.match(step('images')?.message ?? '', /Kept 8: 7 needed by services, 1 kept by a pattern\./);
   });
 
   test('keeps what a service came to need while it was listing', async () => {
     const { world, node, removals } = setUp({
-      'image ls': () => {
-        world.swarm.addService({ name: 'late', image: 'late:1' });
-        return { stdout: [imageRow('a', { repository: 'late', tag: '1' }), imageRow('b')] };
+      images: [tagged('a', 'late:1'), imageJson('b')],
+      replies: {
+        'GET /containers/json?all=1': () => {
+          world.swarm.addService({ name: 'late', image: 'late:1' });
+          return { json: [] };
+        },
       },
     });
     await cleanNode(world, node);
-    assert.deepEqual(removals(), [[idOf('b')]]);
+    assert.deepEqual(removals(), [idOf('b')]);
+  });
+
+  test('removes an image that services pulled from two repositories, by the names that the store has', async () => {
+    const names = ['staging/app', 'prod/app'].map(repository => `${repository}:v1@${idOf('a')}`);
+    const { world, node, removals } = setUp({
+      images: [imageJson('a', { RepoTags: names, RepoDigests: [`prod/app@${idOf('a')}`] })],
+    });
+    const { end, step } = await cleanNode(world, node);
+    assert.equal(end.status, 'succeeded');
+    assert.deepEqual(removals(), names);
+    assert.equal(step('images')?.removal?.removedCount, 1);
+    assert.equal((await cleanNode(world, node)).step('images')?.removal?.removedCount, 0);
+  });
+
+  test('removes what was built on an image before that image, and keeps it else', async () => {
+    const chain = (isNeeded: boolean): Has => ({
+      images: [
+        tagged('1', 'base:1'),
+        imageJson('2', { ParentId: idOf('1') }),
+        imageJson('3', { ParentId: idOf('2'), RepoTags: [isNeeded ? 'needed:1' : 'app:1'] }),
+      ],
+    });
+    const all = setUp(chain(false));
+    await cleanNode(all.world, all.node);
+    assert.deepEqual(all.removals(), ['app:1', idOf('2'), 'base:1']);
+    const none = setUp(chain(true));
+    none.world.swarm.addService({ name: 'x', image: 'needed:1' });
+    const { step } = await cleanNode(none.world, none.node);
+    assert.deepEqual(none.removals(), []);
+    assert.match(
+      step('images')?.message ?? '',
+      /Kept 3: 2 that others were built on, 1 needed by services\./,
+    );
+  });
+
+  test('keeps containers that never started, but for those of the swarm and those of the age that is said', async () => {
+    const task = { 'com.docker.swarm.task.id': 't', 'com.docker.swarm.service.id': 'gone' };
+    const containers = [
+      containerJson('1', { State: 'created' }),
+      containerJson('2', { State: 'created', Labels: task }),
+      { ...built('3', '2026-11-22T11:30:00Z'), State: 'created', Labels: task },
+      { ...built('4', '2026-11-22T11:59:00Z'), State: 'created' },
+    ];
+    const bare = setUp({ containers });
+    const first = await cleanNode(bare.world, bare.node);
+    assert.deepEqual(bare.removals(), [containerIdOf('2')]);
+    assert.equal(
+      first.step('containers')?.message,
+      'Removed 0 stopped containers and 1 that never started, 2 kB. Kept 3: 3 never started.',
+    );
+    const labels = { 'swarm-utils.clean.container.created-min-age': '600000' };
+    const labelled = setUp({ containers }, labels);
+    await cleanNode(labelled.world, labelled.node);
+    assert.deepEqual(labelled.removals(), ['1', '2', '3'].map(containerIdOf));
+    const world = createWorld({ cleanNode: { ...cleanNodeDefaults, createdMinAgeMs: 0 } });
+    const node = world.swarm.addNode({ id: 'node-7', hostname: 'worker-7' });
+    connectEngine(world, createEngine({ containers }));
+    assert.equal((await cleanNode(world, node)).step('containers')?.removal?.removedCount, 4);
   });
 
   test('measures nothing where nothing is to go', async () => {
-    const { world, node, commands } = setUp();
+    const { world, node, requests } = setUp();
     const { step, end } = await cleanNode(world, node);
     assert.equal(end.status, 'succeeded');
-    assert.ok(!commands().some(command => /rm|df/.test(command)), String(commands()));
+    assert.ok(!requests().some(text => /DELETE|df|info/.test(text)), String(requests()));
     assert.equal(step('images')?.message, 'Removed 0 images, 0 B.');
     assert.equal(step('images')?.removal?.reclaimedBytes, 0);
   });
 
   test('in a dry run removes nothing, and lists also what would go with the containers', async () => {
-    const { world, node, commands } = setUp({
-      'container ls --all --no-trunc --size': { stdout: [stoppedRow('1')] },
-      'container ls': { stdout: [JSON.stringify([containerIdOf('1'), 'x:1']), '["other","y:1"]'] },
-      'image ls': {
-        stdout: [imageRow('a', { repository: 'x', tag: '1' }), imageRow('b', { repository: 'y', tag: '1' })],
-      },
-      'system df': disk('9MB', '7MB'),
+    const { world, node, requests } = setUp({
+      containers: [
+        containerJson('1', { ImageID: idOf('a') }),
+        containerJson('2', { State: 'running', ImageID: idOf('b') }),
+      ],
+      images: [tagged('a', 'x:1'), tagged('b', 'y:1')],
+      replies: { 'GET /system/df?type=build-cache': { json: { BuildCache: [{ Size: 7_000_000 }] } } },
     });
     const { end, step } = await cleanNode(world, node, true);
     assert.equal(end.status, 'succeeded');
-    assert.ok(!commands().some(command => /\brm\b|prune/.test(command)), String(commands()));
+    assert.ok(
+      requests().every(text => text.startsWith('GET ')),
+      String(requests()),
+    );
     assert.deepEqual(step('images')?.removal?.removed, [
       { id: idOf('a'), names: ['x:1'], sizeBytes: 1_500_000 },
     ]);
@@ -212,12 +273,8 @@ suite('the clean of a node', () => {
   });
 
   test('has the parts, ages and time-outs of the labels', async () => {
-    const { world, node, ran } = setUp(
-      {
-        'container ls --all --no-trunc --size': {
-          stdout: [stoppedRow('1', { createdAt: '2026-11-22 11:59:59 +0000 UTC' }), stoppedRow('2')],
-        },
-      },
+    const { world, node, asked } = setUp(
+      { containers: [built('1', '2026-11-22T11:59:59Z'), containerJson('2')] },
       {
         'swarm-utils.clean.image.enable': 'false',
         'swarm-utils.clean.container.min-age': '60000',
@@ -228,31 +285,19 @@ suite('the clean of a node', () => {
     const { ends, step } = await cleanNode(world, node);
     assert.deepEqual(ends(), ['containers succeeded', 'build-cache succeeded']);
     assert.deepEqual(
-      ran.map(({ seconds }) => seconds),
+      asked.map(({ seconds }) => seconds),
       [5, 5, 60],
     );
-    assert.ok(ran[2]?.helper.command.includes('DOCKER_BUILDKIT=0'));
-    assert.deepEqual(ran[2]?.words, ['builder', 'prune', '--force', '--filter', 'until=91s']);
+    assert.equal(asked[2]?.text, 'POST /build/prune?filters={"until":["91s"]}');
     assert.match(step('containers')?.message ?? '', /Kept 1: 1 too young\./);
   });
 
-  test('with many images goes in several commands, and lists two hundred of them', async () => {
-    const rows = Array.from({ length: 230 }, (_, index) =>
-      JSON.stringify([
-        `sha256:${index.toString(16).padStart(64, '0')}`,
-        '<none>',
-        '<none>',
-        '<none>',
-        '',
-        '1MB',
-      ]),
-    );
-    const { world, node, removals } = setUp({ 'image ls': { stdout: rows } });
+  test('with many images goes in several conversations, and lists two hundred of them', async () => {
+    const images = Array.from({ length: 230 }, (_, index) => imageJson('0', { Id: longId(index) }));
+    const { world, node, asked, removals } = setUp({ images });
     const { step } = await cleanNode(world, node);
-    assert.deepEqual(
-      removals().map(({ length }) => length),
-      [50, 50, 50, 50, 30],
-    );
+    assert.equal(removals().length, 230);
+    assert.equal(new Set(asked.map(({ helper }) => helper)).size, 2);
     assert.deepEqual(
       [step('images')?.removal?.removedCount, step('images')?.removal?.removed.length],
       [230, 200],
@@ -261,27 +306,20 @@ suite('the clean of a node', () => {
 });
 
 test('a clean of very many images has a helper for each part of them that the swarm can store', async () => {
-  const rows = Array.from({ length: 5000 }, (_, index) =>
-    JSON.stringify([
-      `sha256:${index.toString(16).padStart(64, '0')}`,
-      '<none>',
-      '<none>',
-      '<none>',
-      '',
-      '1MB',
-    ]),
+  const images: ImageJson[] = Array.from({ length: 3000 }, (_, index) =>
+    imageJson('0', { Id: longId(index) }),
   );
-  const { world, node, ran } = setUp({ 'image ls': { stdout: rows } });
+  const { world, node, asked } = setUp({ images });
   const { end, step } = await cleanNode(world, node);
   assert.equal(end.status, 'succeeded');
-  assert.equal(step('images')?.removal?.removedCount, 5000);
-  const helpers = [...new Set(ran.map(({ helper }) => helper))];
-  assert.equal(helpers.length, 3);
-  assert.equal(new Set(helpers.map(({ name }) => name)).size, 3);
+  assert.equal(step('images')?.removal?.removedCount, 3000);
+  const helpers = [...new Set(asked.map(({ helper }) => helper))];
+  assert.ok(helpers.length > 3);
+  assert.equal(new Set(helpers.map(({ name }) => name)).size, helpers.length);
   for (const { command } of helpers) {
     assert.ok(JSON.stringify(command).length < 400_000);
   }
-  assert.equal(ran.at(-1)?.words.join(' '), 'builder prune --force');
+  assert.equal(asked.at(-1)?.text, 'POST /build/prune');
 });
 
 suite('the command that a node’s label brings', () => {
@@ -333,149 +371,184 @@ suite('the command that a node’s label brings', () => {
 });
 
 suite('a clean of a node that does not go well', () => {
-  const one = { 'image ls': { stdout: [imageRow('a'), imageRow('b', { repository: 'x', tag: '1' })] } };
+  const one: Has = { images: [imageJson('a'), tagged('b', 'x:1')] };
+  const conflict = (message: string) => ({ status: 409, json: { message } });
 
-  test('names what the Engine did not let go, which is no failure when it is in use again or gone', async () => {
-    const { world, node } = setUp({
-      ...one,
-      'image rm': {
-        exitCode: 1,
-        stdout: [`Deleted: ${idOf('b')}`],
-        stderr: [
-          `Error response from daemon: conflict: unable to delete ${'a'.repeat(12)} (must be forced) - in use by ${secret}`,
-        ],
-      },
-    });
+  test('warns of what the Engine did not let go because it is in use again, which is no failure', async () => {
+    const words = `conflict: unable to delete ${'a'.repeat(12)} (must be forced) - in use by ${secret}`;
+    const reason = words.replace(secret, '[redacted]');
+    const { world, node } = setUp({ ...one, replies: { [`DELETE /images/${idOf('a')}`]: conflict(words) } });
     const { end, step } = await cleanNode(world, node);
     assert.equal(end.status, 'succeeded');
     assert.deepEqual(step('images')?.removal?.refused, [
-      {
-        id: idOf('a'),
-        names: [],
-        sizeBytes: 1_500_000,
-        reason: `conflict: unable to delete ${'a'.repeat(12)} (must be forced) - in use by [redacted]`,
-      },
+      { id: idOf('a'), names: [], sizeBytes: 1_500_000, reason },
     ]);
-    assert.match(step('images')?.message ?? '', /^Removed 1 images.* 1 were in use again or gone\.$/);
+    assert.equal(step('images')?.message, 'Removed 1 images, 1.5 MB. 1 had to stay.');
+    assert.deepEqual(step('images')?.warnings, [
+      { code: 'not_removed', message: `Chosen to be removed, and still there: ${idOf('a')} (${reason})` },
+    ]);
+  });
+
+  for (const [what, words] of [
+    ['runs', 'You cannot remove a running container. Stop the container before attempting removal'],
+    ['runs, by a newer Engine', 'cannot remove container: container is running: stop the container before'],
+    ['restarts', 'cannot remove container: container is restarting: stop the container before removing'],
+    ['is paused', 'cannot remove container: container is paused and must be unpaused first'],
+    ['is being removed', 'removal of container 111 is already in progress'],
+    ['does something that no release says yet', 'whatever'],
+  ] as const) {
+    test(`does not fail for a container that ${what} by the time it is to go`, async () => {
+      const { world, node } = setUp({
+        containers: [containerJson('1'), containerJson('2')],
+        replies: { [`DELETE /containers/${containerIdOf('1')}`]: conflict(words) },
+      });
+      const { end, step } = await cleanNode(world, node);
+      assert.equal(end.status, 'succeeded');
+      assert.equal(step('containers')?.message, 'Removed 1 stopped containers, 2 kB. 1 had to stay.');
+      assert.equal(step('containers')?.removal?.refused[0]?.reason, words);
+      assert.match(step('containers')?.warnings?.[0]?.message ?? '', /name-1 \(/);
+    });
+  }
+
+  test('says nothing against what others had removed before', async () => {
+    const gone = { status: 404, json: { message: 'No such thing' } };
+    const { world, node } = setUp({
+      ...one,
+      containers: [containerJson('1')],
+      replies: { 'DELETE /containers/': gone, 'DELETE /images/': gone },
+    });
+    const { end, step } = await cleanNode(world, node);
+    assert.equal(end.status, 'succeeded');
+    assert.equal(step('containers')?.message, 'Removed 0 stopped containers, 0 B. 1 had gone already.');
+    assert.equal(step('images')?.message, 'Removed 0 images, 0 B. 2 had gone already.');
+    assert.deepEqual(step('images')?.removal?.refused, []);
+    assert.equal(step('images')?.warnings, undefined);
+  });
+
+  test('names five of very many in its warning', async () => {
+    const images = Array.from({ length: 30 }, (_, index) =>
+      imageJson('0', { Id: longId(index), RepoDigests: [`x${index}@${longId(index)}`] }),
+    );
+    const { world, node } = setUp({ images, replies: { 'DELETE /images/': conflict('in use') } });
+    const { step } = await cleanNode(world, node);
+    assert.match(step('images')?.warnings?.[0]?.message ?? '', /x4@\S+ \(in use\); and 25 more$/);
+    assert.equal(step('images')?.removal?.refused.length, 30);
   });
 
   test('fails when something is not removed for another reason, and goes on with the next step', async () => {
-    const { world, node } = setUp({
-      ...one,
-      'image rm': {
-        exitCode: 1,
-        stderr: [`Error response from daemon: ${'a'.repeat(12)}: read-only file system`],
-      },
-    });
+    const full = { status: 500, json: { message: 'read-only file system' } };
+    const { world, node } = setUp({ ...one, replies: { 'DELETE /images/': full } });
     const { end, ends, step } = await cleanNode(world, node);
     assert.deepEqual([end.status, end.error?.code], ['failed', 'not_removed']);
     assert.match(
       end.error?.message ?? '',
-      /^Removed 0 images, 0 B\. 2 could not be removed: .*read-only file system/,
+      /^Removed 0 images, 0 B\. 2 could not be removed: sha256:a+ \(500: read-only file system\)/,
     );
     assert.deepEqual(ends(), ['containers succeeded', 'images failed', 'build-cache succeeded']);
-    assert.equal(step('images')?.removal?.refused[1]?.reason, 'not removed');
+    assert.equal(step('images')?.removal?.refused[1]?.reason, '500: read-only file system');
   });
 
   test('counts no bytes where they can not be measured', async () => {
-    for (const df of [
-      { exitCode: 1, stderr: ['a disk usage operation is already running'] },
-      disk('N/A'),
-      { hangs: true },
-    ]) {
-      const { world, node } = setUp({ ...one, 'system df': df });
+    const busy = { status: 409, json: { message: 'a disk usage operation is already running' } };
+    for (const reply of [busy, { json: {} }, { json: 'N/A' }, { hangs: true }, { breaksOff: true }]) {
+      const { world, node } = setUp({ ...one, replies: { 'GET /system/df': reply } });
       const { end, step } = await cleanNode(world, node);
-      assert.equal(end.status, 'succeeded');
+      assert.equal(end.status, 'succeeded', JSON.stringify(reply));
       assert.equal(step('images')?.removal?.reclaimedBytes, undefined);
-      assert.match(step('images')?.message ?? '', /how many bytes is not known/);
+      assert.match(step('images')?.message ?? '', /^Removed 2 images, how many bytes is not known/);
     }
-    const { world, node } = setUp({ 'builder prune': { stdout: ['something new'] } });
-    assert.match((await cleanNode(world, node)).step('build-cache')?.message ?? '', /how much is not known/);
   });
 
-  test('reads what buildx prints too', async () => {
-    const { world, node } = setUp({
-      'builder prune': { stdout: ['ID RECLAIMABLE SIZE', 'x true 12MB', 'Total:\t12MB'] },
-    });
-    assert.equal((await cleanNode(world, node)).step('build-cache')?.removal?.reclaimedBytes, 12_000_000);
+  test('fails in the build cache where its answer can not be read', async () => {
+    const replies: Replies = { 'POST /build/prune': { json: { SpaceReclaimed: '1.5GB' } } };
+    const { world, node } = setUp({ ...one, replies });
+    const { ends, end } = await cleanNode(world, node);
+    assert.equal(end.error?.code, 'helper_failed');
+    assert.deepEqual(ends(), ['containers succeeded', 'images succeeded', 'build-cache failed']);
   });
 
   test('removes nothing on a list that it can not read', async () => {
-    for (const script of [
-      { 'image ls': { stdout: ['REPOSITORY TAG'] } },
-      { ...one, 'container ls --all --no-trunc --format': { stdout: ['?'] } },
-    ]) {
-      const { world, node, commands } = setUp(script);
+    for (const replies of [
+      { 'GET /images/json': { text: 'REPOSITORY TAG' } },
+      { 'GET /images/json': { json: [{ Id: '--force', RepoTags: [], Created: 1, Size: 1 }] } },
+      { 'GET /containers/json?all=1&size=1': { json: [] }, 'GET /containers/json': { json: ['?'] } },
+    ] as readonly Replies[]) {
+      const { world, node, removals } = setUp({ ...one, replies });
       const { end, ends } = await cleanNode(world, node);
       assert.deepEqual([end.status, end.error?.code], ['failed', 'helper_failed']);
+      assert.match(end.error?.message ?? '', /can not be read, so nothing was done/);
       assert.deepEqual(ends(), ['containers succeeded', 'images failed', 'build-cache succeeded']);
-      assert.ok(!commands().includes('image rm --'));
+      assert.deepEqual(removals(), []);
     }
   });
 
-  test('takes nothing that a command prints for the end of another, and no name for an option', async () => {
+  test('takes no name for anything else, and what it can not read for nothing that can go', async () => {
+    const forged = 'x"]\n00000000-0000-0000-0000-000000000000 0 0 y';
     const { world, node, removals } = setUp({
-      'image ls': {
-        stdout: [imageRow('a', { repository: '--force', tag: '1' }), imageRow('b')],
-        stderr: ['00000000-0000-0000-0000-000000000000 0 0', 'sh 0 0'],
-      },
-      'container ls --all --no-trunc --size': {
-        stdout: [stoppedRow('1').replace('name-1', 'x\\n00000000-0000-0000-0000-000000000000 0 0')],
-      },
+      images: [tagged('a', '--force:1'), tagged('b', '../containers/x:1'), imageJson('c')],
+      containers: [containerJson('1', { Names: [forged] })],
     });
     const { end, step } = await cleanNode(world, node);
     assert.equal(end.status, 'succeeded');
-    assert.deepEqual(removals(), [[containerIdOf('1')], [idOf('b')]]);
-    assert.match(step('images')?.message ?? '', /1 with a name that can not be read/);
+    assert.deepEqual(removals(), [containerIdOf('1'), idOf('c')]);
+    assert.match(step('images')?.message ?? '', /2 with a name that can not be read/);
+    assert.doesNotMatch(step('containers')?.removal?.removed[0]?.names[0] ?? '', /\n/);
   });
 
   test('fails as a whole when the helper did not print what it was to print', async () => {
     const { world, node } = setUp(one);
     world.swarm.onHelper((service, swarm, { nodeId }) => {
       const task = swarm.addTask({ serviceId: service.id, nodeId, state: 'complete', exitCode: 0 });
-      swarm.setOutput(task.id, { stdout: [imageRow('a')], stderr: [] });
+      swarm.setOutput(task.id, { stdout: ['[]'], stderr: [] });
     });
     const { end, ends } = await cleanNode(world, node);
     assert.equal(end.error?.code, 'helper_failed');
     assert.deepEqual(ends(), ['containers failed', 'images failed', 'build-cache failed']);
   });
 
+  test('asks an Engine that is too old for nothing, and says what to do', async () => {
+    const { world, node, removals } = setUp(one, {}, { apiVersion: '1.40' });
+    const { end } = await cleanNode(world, node);
+    assert.equal(end.error?.code, 'helper_failed');
+    assert.match(end.error?.message ?? '', /worker-7 speaks its API up to version 1\.40.*Update Docker/);
+    assert.deepEqual(removals(), []);
+  });
+
   test('is told of when a removal takes too long, with what went until then', async () => {
     const { world, node } = setUp({
-      'container ls --all --no-trunc --size': { stdout: [stoppedRow('1'), stoppedRow('2')] },
-      'container rm': { stdout: [containerIdOf('1')], hangs: true },
+      containers: [containerJson('1'), containerJson('2')],
+      replies: { [`DELETE /containers/${containerIdOf('2')}`]: { hangs: true } },
     });
     const { end, ends, step } = await cleanNode(world, node);
     assert.deepEqual([end.status, end.error?.code], ['timed_out', 'timed_out']);
     assert.deepEqual(ends(), ['containers timed_out', 'images succeeded', 'build-cache succeeded']);
     assert.equal(step('containers')?.removal?.removedCount, 1);
-    assert.match(step('containers')?.message ?? '', /^Removed 1 .*longer than its time-out of 60000 ms\./);
+    assert.match(step('containers')?.message ?? '', /^Removed 1 .*longer than the time-out of 60000 ms\./);
   });
 
   test('removes nothing when the list did not arrive as a whole', async () => {
-    const { world, node, commands } = setUp(one);
+    const { world, node, removals } = setUp(one);
     world.swarm.fail('taskOutput', new SwarmError('logs_unavailable', 'incomplete log stream'), 10);
     const { end, step } = await cleanNode(world, node);
     assert.deepEqual([end.status, end.error?.code], ['failed', 'helper_failed']);
     assert.match(step('images')?.message ?? '', /can't be read: incomplete log stream/);
-    assert.ok(!commands().includes('image rm --'));
+    assert.deepEqual(removals(), []);
   });
 
-  test('says what the command said when it fails, and when it takes too long', async () => {
+  test('says what the Engine said when it fails, and when it takes too long', async () => {
     const { world, node } = setUp({
-      'image ls': { exitCode: 1, stderr: ['Cannot connect to the Docker daemon'] },
-      'container ls --all --no-trunc --size': { hangs: true },
+      replies: {
+        'GET /images/json': { breaksOff: true },
+        'GET /containers/json?all=1&size=1': { hangs: true },
+      },
     });
     const { end, step } = await cleanNode(world, node);
     assert.deepEqual([end.status, end.error?.code], ['timed_out', 'timed_out']);
     assert.equal(step('containers')?.status, 'timed_out');
-    assert.match(
-      step('images')?.message ?? '',
-      /ended with exit code 1\. It printed: Cannot connect to the Docker daemon/,
-    );
+    assert.match(step('images')?.message ?? '', /The Docker CLI says: error during connect: unexpected EOF/);
     assert.deepEqual(
       step('images')?.helper?.tasks.flatMap(({ logs }) => logs),
-      ['Cannot connect to the Docker daemon'],
+      ['error during connect: unexpected EOF'],
     );
     assert.equal((await world.swarm.listServices('swarm-utils.helper')).length, 0);
   });
@@ -498,7 +571,7 @@ suite('a clean of a node that does not go well', () => {
       { availability: 'drain' },
       { availability: 'pause' },
     ] as const) {
-      const { world, ran } = setUp();
+      const { world, asked } = setUp();
       const node = world.swarm.addNode({ id: 'node-8', hostname: 'worker-8', ...change });
       const { end, reports } = await cleanNode(world, node);
       assert.deepEqual([end.status, end.error?.code], ['failed', 'node_unavailable']);
@@ -506,7 +579,7 @@ suite('a clean of a node that does not go well', () => {
         end.error?.message ?? '',
         new RegExp(`worker-8 is .*${Object.values(change)[0]}|is ${Object.values(change)[0]}`),
       );
-      assert.deepEqual([reports.length, ran.length], [0, 0]);
+      assert.deepEqual([reports.length, asked.length], [0, 0]);
     }
   });
 
@@ -526,7 +599,7 @@ suite('a clean of a node that does not go well', () => {
       cleanNode: { ...cleanNodeDefaults, minAgeMs: { container: 0, image: 1, builder: 0 } },
     });
     const node = world.swarm.addNode({ id: 'node-7', hostname: 'worker-7' });
-    scriptNode(world, { ...obedient, 'image ls': { stdout: [imageRow('a', { createdAt: 'never' })] } });
+    connectEngine(world, createEngine({ images: [imageJson('a', { Created: 0 })] }));
     assert.match((await cleanNode(world, node)).step('images')?.message ?? '', /1 too young/);
   });
 });

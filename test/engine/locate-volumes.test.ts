@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { openBackup, volumesOn } from './backup-shop.ts';
+import type { HelperService } from '../../src/core/helper.ts';
+import { clusterMount, openBackup, volumesOn } from './backup-shop.ts';
+import { carryAsk } from './fake-engine.ts';
 
 const both = ['data', 'more'];
+
+/** What a helper asks the Engine for. */
+function pathsOf({ command }: HelperService): readonly string[] {
+  return command.filter(word => word.startsWith('/volumes'));
+}
 
 suite('locate', () => {
   test('asks each node of the running tasks once, and nothing has been touched', async () => {
@@ -20,10 +27,9 @@ suite('locate', () => {
       ['data node-1', 'data worker-2', 'more node-1', 'more worker-2'],
     );
     assert.match(shop.context.located?.backup ?? '', /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ$/);
-    assert.deepEqual(
-      shop.helpers.map(({ nodeId, command }) => [nodeId, command.slice(-5)]),
-      ['node-1', 'node-2'].map(id => [id, ['--format', '{{json .Name}}', '--', ...both]]),
-    );
+    const [ofManager, ofWorker] = shop.helpers.map(helper => [helper.nodeId, pathsOf(helper)]);
+    assert.deepEqual(ofManager, ['node-1', ['/volumes/data', '/volumes/more', '/volumes']]);
+    assert.deepEqual(ofWorker, ['node-2', ['/volumes/data', '/volumes/more']]);
   });
 
   test('asks every node that can run a helper where no task runs', async () => {
@@ -81,12 +87,63 @@ suite('locate', () => {
     assert.equal((await shop.locate(both, false)).status, 'succeeded');
   });
 
-  test('an Engine that does not answer says nothing about volumes', async () => {
+  for (const words of ['get more: no such volume', 'volume more not found', 'etwas Neues']) {
+    test(`a volume that is not there is told by the status, not by the words "${words}"`, async () => {
+      const shop = openBackup({ replicas: 0 });
+      shop.world.swarm.addNode({ id: 'node-2', hostname: 'worker-2' });
+      shop.helpersSay(helper =>
+        helper.nodeId === 'node-2'
+          ? volumesOn({ 'node-2': both })(helper)
+          : carryAsk(helper, text =>
+              text === 'GET /volumes'
+                ? { json: { Volumes: null } }
+                : { status: 404, json: { message: words } },
+            ),
+      );
+      const outcome = await shop.locate();
+      assert.equal(outcome.status, 'succeeded', outcome.message);
+      assert.deepEqual(
+        outcome.volumes?.map(({ node, volume }) => `${volume} ${node}`),
+        ['data worker-2', 'more worker-2'],
+      );
+    });
+  }
+
+  test('a cluster volume is refused, whoever says that it is one', async () => {
+    const refused = { code: 'unsupported_volume', message: /Volume more is a cluster volume/ };
+    const mounted = openBackup({ volumes: ['data'], mounts: [clusterMount('more')] });
+    mounted.helpersSay(volumesOn({ 'node-1': both }));
+    await assert.rejects(mounted.locate(), refused);
+    assert.deepEqual(mounted.helpers, []);
+    const known = openBackup({ replicas: 0 });
+    known.helpersSay(volumesOn({ 'node-1': ['data'] }, ['more']));
+    await assert.rejects(known.locate(), refused);
+    assert.equal(known.context.located, undefined);
+    // A volume of the node that an earlier backup left there under that name changes nothing.
+    known.helpersSay(volumesOn({ 'node-1': both }, ['more']));
+    await assert.rejects(known.locate(), refused);
+    known.helpersSay(volumesOn({ 'node-1': both }, ['another']));
+    assert.equal((await known.locate()).status, 'succeeded');
+  });
+
+  test('an Engine that fails says nothing about volumes', async () => {
     const shop = openBackup();
-    shop.helpersSay(() => ({ exitCode: 1, stderr: ['Cannot connect to the Docker daemon'] }));
+    const full = { status: 500, json: { message: 'no such volume plugin' } };
+    shop.helpersSay(helper => carryAsk(helper, () => full));
     const outcome = await shop.locate();
     assert.deepEqual([outcome.status, outcome.error?.code], ['failed', 'helper_failed']);
-    assert.match(outcome.message ?? '', /Cannot connect/);
+    assert.match(
+      outcome.message ?? '',
+      /volumes of node node-1 can't be listed\. .* answers 500 for the volume data: no such/,
+    );
+  });
+
+  test('an Engine that does not answer says nothing about volumes', async () => {
+    const shop = openBackup();
+    shop.helpersSay(helper => carryAsk(helper, () => ({ breaksOff: true })));
+    const outcome = await shop.locate();
+    assert.deepEqual([outcome.status, outcome.error?.code], ['failed', 'helper_failed']);
+    assert.match(outcome.message ?? '', /error during connect/);
     shop.helpersSay(() => ({ hangs: true }));
     assert.equal((await shop.locate()).error?.code, 'timed_out');
   });

@@ -7,8 +7,8 @@ import { serviceTarget } from '../../src/core/target.ts';
 import { listBackups } from '../../src/engine/backup/list-backups.ts';
 import { runOperation } from '../../src/engine/run-operation.ts';
 import type { Service } from '../../src/engine/swarm.ts';
-import type { CommandAnswer } from './node-commands.ts';
-import { addShop, createRecorder, createWorld, type TestWorld } from './world.ts';
+import { clusterMount, volumesOn } from './backup-shop.ts';
+import { addShop, type CommandAnswer, createRecorder, createWorld, type TestWorld } from './world.ts';
 
 const id = '2026-11-20T03-00-00Z';
 const snapshotIds = { data: 'd'.repeat(64), dump: 'e'.repeat(64) } as const;
@@ -25,7 +25,7 @@ const snapshot = (volume: 'data' | 'dump', change: object = {}) => ({
   ...change,
 });
 const good: Required<Answers> = {
-  volumes: () => ({ stdout: ['data', 'dump', 'swarm-utils-backups'] }),
+  volumes: volumesOn({ 'node-1': ['data', 'dump', 'swarm-utils-backups'] }),
   rclone: () => listing(`node-1_data_${id}.tar.gz`, `node-1_dump_${id}.tar.gz`),
   restic: () => ({ stdout: [JSON.stringify([snapshot('data'), snapshot('dump')])] }),
   unpack: () => ({ stdout: ['12 3456'], stderr: ["tar: removing leading '/' from member names"] }),
@@ -34,7 +34,7 @@ const good: Required<Answers> = {
 
 function kindOf({ command }: HelperService): Kind {
   const text = command.join(' ');
-  if (text.includes('volume ls')) return 'volumes';
+  if (text.includes('dial-stdio')) return 'volumes';
   if (text.includes('rclone lsjson')) return 'rclone';
   if (text.includes('restic snapshots')) return 'restic';
   return text.includes('mkdir -m 700') ? 'unpack' : 'finish';
@@ -316,7 +316,7 @@ suite('where the data lives', () => {
         helpers,
         kinds,
       } = openShop(
-        { volumes: ({ nodeId }) => ({ stdout: nodeId === 'node-2' ? ['data', 'dump'] : ['dat', 'data2'] }) },
+        { volumes: volumesOn({ 'node-2': ['data', 'dump'], 'node-1': ['dat', 'data2'] }) },
         change,
       );
       world.swarm.addNode({ id: 'node-2' });
@@ -332,14 +332,34 @@ suite('where the data lives', () => {
   });
 
   test('is nowhere: then the node must be named', async () => {
-    const { restore: run } = openShop({ volumes: () => ({ stdout: ['data'] }) }, { replicas: 0 });
+    const { restore: run } = openShop({ volumes: volumesOn({ 'node-1': ['data'] }) }, { replicas: 0 });
     const { end } = await run();
     assert.equal(end.error?.code, 'volume_not_found');
     assert.match(`${end.error?.message}`, /has the volume dump\..*name the node/);
   });
 
+  test('is not a cluster volume, whoever says that it is one', async () => {
+    const message = /Volume dump is a cluster volume .*Nothing was touched\./;
+    const answers = { volumes: volumesOn({ 'node-2': ['data', 'dump'] }, ['dump']) };
+    const mounted = openShop(answers, { volumes: ['data'], mounts: [clusterMount('dump')] });
+    const asleep = openShop(answers, { replicas: 0 });
+    const named = openShop({ volumes: volumesOn({ 'node-1': ['data'] }, ['dump']) });
+    for (const [shop, request] of [
+      [mounted, {}],
+      [asleep, {}],
+      [named, { nodeName: 'node-1' }],
+    ] as const) {
+      shop.world.swarm.addNode({ id: 'node-2' });
+      const { end } = await shop.restore(request);
+      assert.equal(end.error?.code, 'unsupported_volume', end.error?.message);
+      assert.match(end.error?.message ?? '', message);
+      assert.deepEqual(scales(shop.world), []);
+      assert.ok(!shop.kinds().includes('unpack'));
+    }
+  });
+
   test('is a node that is named, which need not have the volumes', async () => {
-    const { world, restore: run, helpers } = openShop({ volumes: () => ({ stdout: ['data'] }) });
+    const { world, restore: run, helpers } = openShop({ volumes: volumesOn({ 'node-2': ['data'] }) });
     world.swarm.addNode({ id: 'node-2' });
     const { end, step } = await run({ nodeName: 'node-2' });
     assert.equal(end.status, 'succeeded', end.error?.message);
@@ -446,7 +466,8 @@ suite('what a store has', () => {
   test('may be nothing', async () => {
     for (const [answers, change] of [
       [{ rclone: () => ({ stdout: ['[', ']'] }) }, {}],
-      [{ volumes: () => ({ stdout: ['data', 'swarm-utils-backups2'] }) }, local],
+      [{ volumes: volumesOn({ 'node-1': ['data', 'swarm-utils-backups2'] }) }, local],
+      [{ volumes: volumesOn({}, ['swarm-utils-backups']) }, local],
       [{ rclone: () => ({ exitCode: 3, stderr: ['directory not found'] }) }, local],
       [{ restic: () => ({ exitCode: 10 }) }, restic],
       [
@@ -497,7 +518,7 @@ suite('what a store has', () => {
 
   test('of a local store is on the nodes that have its volume; to look makes none', async () => {
     const { world, list, helpers, kinds } = openShop(
-      { volumes: ({ nodeId }) => ({ stdout: nodeId === 'node-2' ? ['swarm-utils-backups'] : [] }) },
+      { volumes: volumesOn({ 'node-2': ['swarm-utils-backups'] }) },
       local,
     );
     world.swarm.addNode({ id: 'node-2' });
@@ -515,9 +536,9 @@ suite('what a store has', () => {
     let most = 0;
     const { world, list, helpers } = openShop(
       {
-        volumes: () => {
+        volumes: helper => {
           most = Math.max(most, helpers.length - world.swarm.callsOf('removeService').length);
-          return { stdout: [] };
+          return volumesOn({})(helper);
         },
       },
       local,
@@ -559,9 +580,7 @@ suite('what a store has', () => {
   test('on another node of a local store is told of, and stays there', async () => {
     const { world, restore: run } = openShop(
       {
-        volumes: ({ nodeId }) => ({
-          stdout: nodeId === 'node-2' ? ['swarm-utils-backups'] : ['data', 'dump'],
-        }),
+        volumes: volumesOn({ 'node-2': ['swarm-utils-backups'], 'node-1': ['data', 'dump'] }),
       },
       local,
     );

@@ -31,6 +31,15 @@ export interface TestWorld extends EngineWorld {
   readonly clock: FakeClock;
 }
 
+/** What the command of a helper prints, and how it ends. */
+export interface CommandAnswer {
+  readonly stdout?: readonly string[];
+  readonly stderr?: readonly string[];
+  readonly exitCode?: number;
+  /** It never ends. */
+  readonly hangs?: boolean;
+}
+
 /** Of a task for which there is no node yet. */
 export const unassigned = { nodeId: undefined, containerId: undefined } as unknown as Partial<Task>;
 

@@ -9,6 +9,8 @@ import type { NodeTarget } from '../target.ts';
 export interface CleanNodeDefaults {
   readonly timeoutMs: Readonly<Record<NodePart, number>>;
   readonly minAgeMs: Readonly<Record<NodePart, number>>;
+  /** Of containers that were created and never started; undefined: they stay. */
+  readonly createdMinAgeMs: number | undefined;
   /** Images that stay on every node. Labels name more. */
   readonly keep: readonly ImagePattern[];
   /** Of the text that a node's labels may bring. */
@@ -22,6 +24,7 @@ export interface CleanNodeSettings {
   readonly parts: Readonly<
     Record<NodePart, { readonly isEnabled: boolean; readonly timeoutMs: number; readonly minAgeMs: number }>
   >;
+  readonly createdMinAgeMs?: number;
   readonly keep: readonly ImagePattern[];
 }
 
@@ -37,8 +40,10 @@ export function cleanNodeSettings(
       minAgeMs: minAgeMs ?? defaults.minAgeMs[name],
     };
   };
+  const createdMinAgeMs = clean.createdMinAgeMs ?? defaults.createdMinAgeMs;
   return {
     parts: { container: part('container'), image: part('image'), builder: part('builder') },
+    ...(createdMinAgeMs !== undefined && { createdMinAgeMs }),
     keep: [...defaults.keep, ...clean.keep],
   };
 }
@@ -52,14 +57,20 @@ export function planCleanNode(
   target: NodeTarget,
   defaults: CleanNodeDefaults,
 ): readonly Step[] {
-  const { parts, keep } = cleanNodeSettings(target, defaults);
+  const { parts, keep, createdMinAgeMs } = cleanNodeSettings(target, defaults);
+  const created = createdMinAgeMs !== undefined && { createdMinAgeMs };
   const { exec } = target.labels.clean;
   const step = (name: string, part: NodePart, work: (minAgeMs: number) => NodeWork): readonly Step[] => {
     const { isEnabled, timeoutMs, minAgeMs } = parts[part];
     return isEnabled ? [{ name, when: 'always', timeoutMs, work: work(minAgeMs) }] : [];
   };
   return [
-    ...step('containers', 'container', minAgeMs => ({ kind: 'clean-containers', isDryRun, minAgeMs })),
+    ...step('containers', 'container', minAgeMs => ({
+      kind: 'clean-containers',
+      isDryRun,
+      minAgeMs,
+      ...created,
+    })),
     ...step('images', 'image', minAgeMs => ({ kind: 'clean-images', isDryRun, minAgeMs, keep })),
     ...step('build-cache', 'builder', minAgeMs => ({ kind: 'clean-build-cache', isDryRun, minAgeMs })),
     ...(exec === undefined ? [] : [execStep(exec, isDryRun, defaults)]),

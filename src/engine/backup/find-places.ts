@@ -7,7 +7,7 @@ import type { EngineWorld } from '../steps/step-executor.ts';
 import type { Node, Service, Task } from '../swarm.ts';
 import { isRunning } from '../task-report.ts';
 import { takesTasks } from '../why-no-tasks.ts';
-import { type Looking, listVolumes } from './list-volumes.ts';
+import { clusterVolumesOf, type Looking, listVolumes, refuseClusterVolumes } from './list-volumes.ts';
 
 /** Where volumes of a service are, or will be. */
 export interface DataPlaces {
@@ -23,8 +23,9 @@ export interface DataPlaces {
  * on, as far as the swarm remembers. Of volumes that the service does not mount, or when no task is known, every node that
  * helpers can run on is asked whether it has them.
  * @param nodeName host name or id of a node to look at instead of all that; it need not have the volumes
- * @throws OperationError `volume_not_found` for a volume that is nowhere; `node_unavailable` for a place that no helper can
- *   run on, or a name that is no node's; `ambiguous_name` for one that several have
+ * @throws OperationError `volume_not_found` for a volume that is nowhere; `unsupported_volume` for a cluster volume;
+ *   `node_unavailable` for a place that no helper can run on, or a name that is no node's; `ambiguous_name` for one that
+ *   several have
  * @throws SwarmError
  */
 export async function findPlaces(
@@ -34,6 +35,7 @@ export async function findPlaces(
   looking: Looking,
   nodeName?: string,
 ): Promise<DataPlaces> {
+  refuseClusterVolumes(volumes, clusterVolumesOf(service));
   const allNodes = await insist(world.clock, () => world.swarm.listNodes());
   const places =
     nodeName === undefined
@@ -83,10 +85,11 @@ async function findHolders(
   nodes: readonly Node[],
 ): Promise<readonly VolumePlace[]> {
   const looks = nodes.map(async node => {
-    const held = await listVolumes(world, { ...looking, step: `${looking.step}-all` }, node);
+    const { local, cluster } = await listVolumes(world, { ...looking, step: `${looking.step}-all` }, node);
+    refuseClusterVolumes(volumes, cluster);
     return placesOn(
       [node],
-      volumes.filter(volume => held.has(volume)),
+      volumes.filter(volume => local.has(volume)),
     );
   });
   return (await settleAll(looks)).flat();

@@ -63,8 +63,8 @@ export async function listArchives(
     nodes.map(node =>
       gate.pass(async () => {
         // A helper that mounted it would make it.
-        const volumes = await listVolumes(world, looking, node);
-        const found = volumes.has(localBackupsVolume) ? await listOn(world, store, node, looking, known) : [];
+        const { local } = await listVolumes(world, looking, node);
+        const found = local.has(localBackupsVolume) ? await listOn(world, store, node, looking, known) : [];
         return found.map(archive => ({ ...archive, nodeId: node.id }));
       }),
     ),

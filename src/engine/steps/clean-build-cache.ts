@@ -1,7 +1,6 @@
-import { formatBytes, parseDockerSize } from '../../core/docker-size.ts';
-import { parseDiskUsage } from '../../core/node-listing.ts';
+import { formatBytes } from '../../core/docker-size.ts';
 import type { NodeWork } from '../../core/step.ts';
-import { linesOf } from './node-command.ts';
+import { readPruned, readReclaimableCache } from '../node-engine/disk-usage.ts';
 import { concludeRemoval, withNodeClean } from './node-outcome.ts';
 import type { StepExecutor } from './step-executor.ts';
 
@@ -9,27 +8,14 @@ import type { StepExecutor } from './step-executor.ts';
 export const cleanBuildCache: StepExecutor<NodeWork & { kind: 'clean-build-cache' }> = (context, step) =>
   withNodeClean(context, async clean => {
     const { isDryRun } = step.work;
-    const results = isDryRun ? await clean.disk() : (await clean.removal()).buildCache;
-    const lines = linesOf(results);
-    const reclaimedBytes = isDryRun
-      ? parseDiskUsage(lines).get('Build Cache')?.reclaimableBytes
-      : readReclaimed(lines);
-    const size = reclaimedBytes === undefined ? 'how much is not known' : formatBytes(reclaimedBytes);
-    return concludeRemoval(
-      {
-        kind: 'build-cache',
-        isDryRun,
-        removed: [],
-        refused: [],
-        ...(reclaimedBytes !== undefined && { reclaimedBytes }),
-      },
-      `build cache: ${isDryRun ? 'at most ' : ''}${size}.`,
-      results,
-    );
+    const exchange = await clean.buildCache();
+    const reclaimedBytes = isDryRun ? readReclaimableCache(exchange) : readPruned(exchange);
+    return concludeRemoval({
+      kind: 'build-cache',
+      isDryRun,
+      outcomes: [],
+      reclaimedBytes,
+      what: `build cache: ${isDryRun ? 'at most ' : ''}${formatBytes(reclaimedBytes)}.`,
+      exchanges: [exchange],
+    });
   });
-
-/** The CLI says `Total reclaimed space: 1.2GB`, buildx, which takes the command's place, `Total:	1.2GB`. */
-function readReclaimed(lines: readonly string[]): number | undefined {
-  const [, size = ''] = /^Total(?: reclaimed space)?:\s*(\S+)/.exec(lines.at(-1) ?? '') ?? [];
-  return parseDockerSize(size);
-}

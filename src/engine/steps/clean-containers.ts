@@ -1,34 +1,44 @@
 import { formatBytes } from '../../core/docker-size.ts';
-import type { StoppedContainer } from '../../core/node-listing.ts';
+import type { IdleContainer } from '../../core/node-listing.ts';
 import type { NodeWork, RemovedItem } from '../../core/step.ts';
-import { concludeRemoval, countKept, describeKept, findRefusals, withNodeClean } from './node-outcome.ts';
+import {
+  concludeRemoval,
+  countKept,
+  describeKept,
+  removedOf,
+  withNodeClean,
+  wouldBeRemoved,
+} from './node-outcome.ts';
 import type { StepExecutor } from './step-executor.ts';
 
-/** Removes stopped containers, by their ids and without force: one that was started meanwhile stays. */
+/** Removes containers that do not run, by their ids and without force: one that was started meanwhile stays. */
 export const cleanContainers: StepExecutor<NodeWork & { kind: 'clean-containers' }> = (context, step) =>
   withNodeClean(context, async clean => {
     const { isDryRun } = step.work;
     const choice = await clean.containers();
-    const chosen = choice.removable.map(itemOf);
-    const results = isDryRun ? [] : (await clean.removal()).containers;
-    const gone = new Set(results.flatMap(({ stdout }) => stdout));
-    const removed = isDryRun ? chosen : chosen.filter(({ id }) => gone.has(id));
-    const left = isDryRun ? [] : chosen.filter(({ id }) => !gone.has(id));
-    const reclaimedBytes = removed.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
-    return concludeRemoval(
-      {
-        kind: 'containers',
-        isDryRun,
-        removed,
-        refused: findRefusals(left, results),
-        keptCount: countKept(choice),
-        reclaimedBytes,
-      },
-      `${removed.length} stopped containers, ${formatBytes(reclaimedBytes)}.${describeKept(choice)}`,
-      [...choice.listed, ...results],
+    const { fates, exchanges } = isDryRun ? { fates: [], exchanges: [] } : (await clean.removal()).containers;
+    const outcomes = isDryRun
+      ? wouldBeRemoved(choice.removable.map(itemOf))
+      : fates.map(({ item, fate }) => ({ item: itemOf(item), fate }));
+    const removed = removedOf(outcomes);
+    const neverStarted = new Set(
+      choice.removable.filter(({ hasNeverStarted }) => hasNeverStarted).map(({ id }) => id),
     );
+    const unstarted = removed.filter(({ id }) => neverStarted.has(id)).length;
+    const stopped = removed.length - unstarted;
+    const also = unstarted === 0 ? '' : ` and ${unstarted} that never started`;
+    const reclaimedBytes = removed.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
+    return concludeRemoval({
+      kind: 'containers',
+      isDryRun,
+      outcomes,
+      keptCount: countKept(choice),
+      reclaimedBytes,
+      what: `${stopped} stopped containers${also}, ${formatBytes(reclaimedBytes)}.${describeKept(choice)}`,
+      exchanges: [...choice.listed, ...exchanges],
+    });
   });
 
-function itemOf({ id, name, sizeBytes }: StoppedContainer): RemovedItem {
-  return { id, names: [name], ...(sizeBytes !== undefined && { sizeBytes }) };
+function itemOf({ id, name, sizeBytes }: IdleContainer): RemovedItem {
+  return { id, names: [name], sizeBytes };
 }

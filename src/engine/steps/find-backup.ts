@@ -4,7 +4,7 @@ import { OperationError } from '../../core/errors.ts';
 import type { ServiceWork } from '../../core/step.ts';
 import { findPlaces } from '../backup/find-places.ts';
 import { listArchives } from '../backup/list-archives.ts';
-import { listVolumes } from '../backup/list-volumes.ts';
+import { listVolumes, refuseClusterVolumes } from '../backup/list-volumes.ts';
 import type { Node } from '../swarm.ts';
 import { takesTasks } from '../why-no-tasks.ts';
 import type { RestoreChoice, ServiceContext, StepExecutor } from './step-executor.ts';
@@ -13,7 +13,8 @@ type Find = ServiceWork & { kind: 'find-backup' };
 
 /**
  * Finds out where the data lives and what there is to restore, and chooses, before anything is touched.
- * @throws OperationError `unsupported_mode`, `node_unavailable`, `volume_not_found`, `backup_not_found`, `helper_failed`
+ * @throws OperationError `unsupported_mode`, `unsupported_volume`, `node_unavailable`, `volume_not_found`, `backup_not_found`,
+ *   `helper_failed`
  * @throws SwarmError
  */
 export const findBackup: StepExecutor<Find> = async (context, step) => {
@@ -75,8 +76,13 @@ async function findNew(
   // All of them are on the node that was named.
   const { nodeId, nodeName } = first.place;
   const node = { id: nodeId, hostname: nodeName };
-  const held = await listVolumes(world, { service, step: 'find-new', timeoutMs }, node);
-  return choices.map(({ place }) => place).filter(({ volume }) => !held.has(volume));
+  const { local, cluster } = await listVolumes(world, { service, step: 'find-new', timeoutMs }, node);
+  const places = choices.map(({ place }) => place);
+  refuseClusterVolumes(
+    places.map(({ volume }) => volume),
+    cluster,
+  );
+  return places.filter(({ volume }) => !local.has(volume));
 }
 
 function describe({ archive, place }: RestoreChoice): string {

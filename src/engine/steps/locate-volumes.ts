@@ -4,11 +4,14 @@ import { OperationError } from '../../core/errors.ts';
 import { type HelperReport, mergeHelperReports } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
 import type { ServiceWork, Step } from '../../core/step.ts';
+import { codeOf } from '../backup/helper-output.ts';
+import { clusterVolumesOf, refuseClusterVolumes, sortVolumes } from '../backup/list-volumes.ts';
+import { askEngine, EngineAskFailure, reportHelpers } from '../node-engine/ask-engine.ts';
+import { inspectVolume, listVolumes, readInspectedVolume, readVolumes } from '../node-engine/volumes.ts';
 import { settleAll } from '../settle-all.ts';
 import type { Node } from '../swarm.ts';
 import { isRunning } from '../task-report.ts';
 import { takesTasks } from '../why-no-tasks.ts';
-import { runDockerCommand } from './docker-command.ts';
 import type { ServiceContext, StepExecutor, StepOutcome } from './step-executor.ts';
 
 type LocateStep = Step & { readonly work: ServiceWork & { kind: 'locate-volumes' } };
@@ -28,7 +31,8 @@ interface LocateFailure {
 /**
  * Finds the volumes on the nodes of the service's tasks; on all nodes where it has none. Nothing has been touched yet, so
  * whatever would make the backup fail should be found here.
- * @throws OperationError `unsupported_mode`, `node_unavailable`, `volume_not_found`, `rejected`, `helper_busy`
+ * @throws OperationError `unsupported_mode`, `unsupported_volume`, `node_unavailable`, `volume_not_found`, `rejected`,
+ *   `helper_busy`, `helper_failed`
  */
 export const locateVolumes: StepExecutor<ServiceWork & { kind: 'locate-volumes' }> = async (
   context,
@@ -40,6 +44,7 @@ export const locateVolumes: StepExecutor<ServiceWork & { kind: 'locate-volumes' 
     const message = `Only a replicated service can be stopped for its backup; this one is ${service.mode}.`;
     throw new OperationError('unsupported_mode', message);
   }
+  refuseClusterVolumes(volumes, clusterVolumesOf(service));
   // Under the lock of the service no two backups are of the same second: each starts several helpers.
   const backup = backupIdOf(world.clock.now());
   const { nodes, hasTasks } = await findNodes(context);
@@ -104,36 +109,37 @@ async function findOn(
   node: Node,
 ): Promise<Holding | LocateFailure> {
   const { volumes } = step.work;
-  const outcome = await runDockerCommand(world, {
-    name: helperName(step.name, service, node.id),
-    nodeId: node.id,
-    command: ['docker', 'volume', 'inspect', '--format', '{{json .Name}}', '--', ...volumes],
-    timeoutMs: step.timeoutMs,
-    printsData: true,
-  });
-  const { status, output, report } = outcome;
-  const names = new Set(output?.stdout.map(readName));
-  const found = volumes.filter(volume => names.has(volume));
-  // One that is not there makes the command fail; any other failure says nothing about volumes.
-  const isAnswered =
-    status === 'succeeded' ||
-    (status === 'failed' && output?.stderr.some(line => /no such volume/i.test(line)) === true);
-  if (isAnswered) {
-    return { node, volumes: found, report };
-  }
-  const words = output?.stderr.at(-1) ?? '';
-  const message =
-    `The volumes of node ${node.hostname} can't be listed. ${outcome.message ?? ''} ${words}`.trim();
-  const isLate = status === 'timed_out';
-  const error = { code: isLate ? 'timed_out' : 'helper_failed', message } as const;
-  return { outcome: { status: isLate ? 'timed_out' : 'failed', message, helper: report, error } };
-}
-
-function readName(line: string): unknown {
+  // A manager answers for cluster volumes too, but of two volumes of one name for its own alone.
+  const isManager = node.role === 'manager';
+  const requests = [...volumes.map(inspectVolume), ...(isManager ? [listVolumes] : [])];
+  const nameOf = () => helperName(step.name, service, node.id);
   try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
+    const [exchange] = await askEngine(world, node, { nameOf }, [{ requests, timeoutMs: step.timeoutMs }]);
+    if (exchange === undefined) {
+      throw new TypeError('One conversation comes to one exchange.');
+    }
+    const inspected = volumes.flatMap((volume, index) => readInspectedVolume(exchange, index, volume) ?? []);
+    const listed = isManager ? readVolumes(exchange, volumes.length) : [];
+    const { local, cluster } = sortVolumes([...inspected, ...listed]);
+    refuseClusterVolumes(volumes, cluster);
+    const report = reportHelpers([exchange]) ?? { name: '', tasks: [] };
+    return { node, volumes: volumes.filter(volume => local.has(volume)), report };
+  } catch (error) {
+    if (!(error instanceof EngineAskFailure)) {
+      throw error;
+    }
+    const { outcome } = error;
+    const message = `The volumes of node ${node.hostname} can't be listed. ${error.message}`;
+    const isLate = outcome.status === 'timed_out';
+    const code = codeOf(outcome, 'helper_failed');
+    return {
+      outcome: {
+        status: isLate ? 'timed_out' : 'failed',
+        message,
+        helper: outcome.report,
+        error: { code, message },
+      },
+    };
   }
 }
 

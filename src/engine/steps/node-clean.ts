@@ -1,57 +1,60 @@
-import {
-  removalArguments,
-  type Selection,
-  selectContainers,
-  selectImages,
-} from '../../core/clean-selection.ts';
-import {
-  type LocalImage,
-  listContainerImages,
-  listImages,
-  listStoppedContainers,
-  measureDisk,
-  parseContainerImages,
-  parseImages,
-  parseStoppedContainers,
-  type StoppedContainer,
-} from '../../core/node-listing.ts';
+import { type Selection, selectContainers, selectImages } from '../../core/clean-selection.ts';
+import { helperName } from '../../core/helper-name.ts';
+import type { IdleContainer, LocalImage } from '../../core/node-listing.ts';
 import type { NodeWork, Step } from '../../core/step.ts';
 import { insist } from '../insist.ts';
+import {
+  askEngine,
+  type Conversation,
+  type EngineRequest,
+  type Exchange,
+} from '../node-engine/ask-engine.ts';
+import {
+  listContainers,
+  listIdleContainers,
+  readContainers,
+  readIdleContainers,
+  removeContainer,
+} from '../node-engine/containers.ts';
+import { measureBuildCache, measureImages, pruneBuildCache } from '../node-engine/disk-usage.ts';
+import { listImages, readImages, removeImage } from '../node-engine/images.ts';
+import { type Fate, planRemovals, saysDeleted } from '../node-engine/removals.ts';
 import type { Service } from '../swarm.ts';
-import { type CommandResult, linesOf, type NodeCommand, runOnNode } from './node-command.ts';
 import type { EngineWorld, NodeContext } from './step-executor.ts';
 
 /**
  * The clean of one node: what there is, what of it can go, and its removal. To make a helper takes longer than what it
  * does, so all that the steps want to read is read in one, and all that they want to remove is removed in another, in
- * their order. Each promise is begun once; it may reject with what `runOnNode` throws and for lists that can't be read.
+ * their order. Each promise is begun once; it may reject with what `askEngine` and `readJson` throw.
  */
 export interface NodeClean {
-  /** Which stopped containers can go. */
-  containers(): Promise<Choice<StoppedContainer>>;
+  /** Which containers can go. */
+  containers(): Promise<Choice<IdleContainer>>;
   /** Which images can go, also those that only these containers still use. */
   images(): Promise<Choice<LocalImage>>;
-  /** What `docker system df` said; in a dry run only. */
-  disk(): Promise<readonly CommandResult[]>;
   /** Removes all that. A step whose choice has failed has nothing removed. */
   removal(): Promise<Removal>;
+  /** What became of the build cache; in a dry run: what it takes. */
+  buildCache(): Promise<Exchange>;
 }
 
 export interface Choice<T> extends Selection<T> {
-  readonly listed: readonly CommandResult[];
+  readonly listed: readonly Exchange[];
 }
 
-/** What the commands of each step came to. */
+/** What became of what a step had chosen. */
+export interface Removed<T> {
+  readonly fates: readonly { readonly item: T; readonly fate: Fate }[];
+  readonly exchanges: readonly Exchange[];
+}
+
 export interface Removal {
-  readonly containers: readonly CommandResult[];
-  readonly images: readonly CommandResult[];
-  /** Before and after the images; none where no image could go. */
-  readonly disk: readonly CommandResult[];
-  readonly buildCache: readonly CommandResult[];
+  readonly containers: Removed<IdleContainer>;
+  readonly images: Removed<LocalImage>;
+  /** What images took before and after; none where no image could go. */
+  readonly imageUsage: readonly Exchange[];
+  readonly buildCache: readonly Exchange[];
 }
-
-/** Arguments of one command: not so many that one command runs too long. */
-const CHUNK_LENGTH = 50;
 
 export function createNodeClean(context: NodeContext): NodeClean {
   const { world, steps } = context;
@@ -60,11 +63,11 @@ export function createNodeClean(context: NodeContext): NodeClean {
   const cacheStep = find(steps, 'clean-build-cache');
 
   const list = once(() =>
-    runParts(context, 'list', {
-      containers: wanted(containerStep, listStoppedContainers),
-      images: wanted(imageStep, listImages),
-      containerImages: wanted(imageStep, listContainerImages),
-      disk: wanted(cacheStep?.work.isDryRun ? cacheStep : undefined, measureDisk),
+    askInParts(context, 'list', {
+      containers: wanted(containerStep, listIdleContainers),
+      // Containers after images: one that came in between keeps its image.
+      images: wanted(imageStep, listImages, listContainers),
+      cacheUsage: wanted(cacheStep?.work.isDryRun ? cacheStep : undefined, measureBuildCache),
     }),
   );
 
@@ -74,60 +77,80 @@ export function createNodeClean(context: NodeContext): NodeClean {
     return insist(world.clock, () => world.swarm.listServices());
   });
 
-  const containers = once(async (): Promise<Choice<StoppedContainer>> => {
-    if (containerStep === undefined) {
+  const containers = once(async (): Promise<Choice<IdleContainer>> => {
+    const [exchange] = (await list()).containers;
+    if (containerStep === undefined || exchange === undefined) {
       return nothing;
     }
-    const { containers: listed } = await list();
-    const stopped = parseStoppedContainers(linesOf(listed));
+    const idle = readIdleContainers(exchange, 0);
+    const { createdMinAgeMs } = containerStep.work;
     const serviceIds = new Set((await services()).map(({ id }) => id));
-    const selection = selectContainers(stopped, { serviceIds, ...ageOf(world, containerStep) });
-    context.onProgress(`${selection.removable.length} of ${stopped.length} stopped containers can go.`);
-    return { ...selection, listed };
+    const selection = selectContainers(idle, { serviceIds, createdMinAgeMs, ...ageOf(world, containerStep) });
+    context.onProgress(`${selection.removable.length} of ${idle.length} idle containers can go.`);
+    return { ...selection, listed: [exchange] };
   });
 
   const images = once(async (): Promise<Choice<LocalImage>> => {
-    if (imageStep === undefined) {
+    const [exchange] = (await list()).images;
+    if (imageStep === undefined || exchange === undefined) {
       return nothing;
     }
-    const { images: listed, containerImages } = await list();
-    const found = parseImages(linesOf(listed));
+    const found = readImages(exchange, 0);
+    const all = readContainers(exchange, 1);
     const going = new Set((await orNone(containers)).map(({ id }) => id));
     const selection = selectImages(found, {
-      containerImages: parseContainerImages(linesOf(containerImages))
-        .filter(({ containerId }) => !going.has(containerId))
-        .map(({ image }) => image),
+      containers: all.filter(({ containerId }) => !going.has(containerId)),
       neededImages: neededImages(world, await services()),
       keep: imageStep.work.keep,
       ...ageOf(world, imageStep),
     });
     context.onProgress(`${selection.removable.length} of ${found.length} images can go.`);
-    return { ...selection, listed: [...listed, ...containerImages] };
+    return { ...selection, listed: [exchange] };
   });
 
-  const removal = once(async () => {
-    const ids = (await orNone(containers)).map(({ id }) => id);
-    const references = (await orNone(images)).map(removalArguments);
-    const measure = references.length === 0 ? [] : wanted(imageStep, measureDisk);
-    const { before, after, ...removed } = await runParts(context, 'remove', {
-      containers: inChunks(ids).flatMap(chunk =>
-        wanted(containerStep, ['docker', 'container', 'rm', '--', ...chunk]),
-      ),
+  const removal = once(async (): Promise<Removal> => {
+    const goneContainers = planRemovals(
+      await orNone(containers),
+      ({ id }) => [removeContainer(id)],
+      containerStep?.timeoutMs ?? 0,
+      () => true,
+    );
+    const goneImages = planRemovals(
+      await orNone(images),
+      removeImage,
+      imageStep?.timeoutMs ?? 0,
+      saysDeleted,
+    );
+    const measure =
+      imageStep === undefined || goneImages.conversations.length === 0
+        ? []
+        : [measureImages(imageStep.timeoutMs)];
+    const exchanges = await askInParts(context, 'remove', {
+      containers: goneContainers.conversations,
       before: measure,
-      images: inChunks(references).flatMap(chunk =>
-        wanted(imageStep, ['docker', 'image', 'rm', '--', ...chunk.flat()]),
-      ),
+      images: goneImages.conversations,
       after: measure,
-      buildCache: cacheStep === undefined ? [] : wanted(cacheStep, pruneCommand(cacheStep.work.minAgeMs)),
+      buildCache: cacheStep === undefined ? [] : wanted(cacheStep, pruneBuildCache(cacheStep.work.minAgeMs)),
     });
-    return { ...removed, disk: [...before, ...after] };
+    return {
+      containers: { fates: goneContainers.fates(exchanges.containers), exchanges: exchanges.containers },
+      images: { fates: goneImages.fates(exchanges.images), exchanges: exchanges.images },
+      imageUsage: [...exchanges.before, ...exchanges.after],
+      buildCache: exchanges.buildCache,
+    };
   });
 
   return {
     containers,
     images,
-    disk: async () => (await list()).disk,
     removal,
+    async buildCache() {
+      const [exchange] = cacheStep?.work.isDryRun ? (await list()).cacheUsage : (await removal()).buildCache;
+      if (exchange === undefined) {
+        throw new TypeError('No step is about the build cache.');
+      }
+      return exchange;
+    },
   };
 }
 
@@ -147,9 +170,9 @@ function find<K extends NodeWork['kind']>(steps: readonly Step[], kind: K): Step
   return steps.find((step): step is StepOf<K> => step.work.kind === kind);
 }
 
-/** The command with its step's time-out; none where the step is not there. */
-function wanted(step: Step | undefined, command: readonly string[]): readonly NodeCommand[] {
-  return step === undefined ? [] : [{ command, timeoutMs: step.timeoutMs }];
+/** One conversation with the step's time-out; none where the step is not there. */
+function wanted(step: Step | undefined, ...requests: readonly EngineRequest[]): readonly Conversation[] {
+  return step === undefined ? [] : [{ requests, timeoutMs: step.timeoutMs }];
 }
 
 function ageOf({ clock }: EngineWorld, { work }: { readonly work: { readonly minAgeMs: number } }) {
@@ -168,34 +191,22 @@ function neededImages({ settings }: EngineWorld, services: readonly Service[]): 
   ];
 }
 
-/**
- * With BuildKit "disabled" the CLI itself asks the Engine. Else it leaves that to buildx where the image has it, which
- * wants to write its configuration, and a helper's root can't be written.
- * @see github.com/docker/cli, cmd/docker/builder.go (processBuilder)
- */
-function pruneCommand(minAgeMs: number): readonly string[] {
-  const age = minAgeMs === 0 ? [] : ['--filter', `until=${Math.ceil(minAgeMs / 1000)}s`];
-  return ['env', 'DOCKER_BUILDKIT=0', 'docker', 'builder', 'prune', '--force', ...age];
-}
-
-/** Runs the commands of all parts in their order, and answers the results by part. */
-async function runParts<P extends string>(
+/** Has the conversations of all parts in their order, and answers what they came to by part. */
+async function askInParts<P extends string>(
   context: NodeContext,
   place: string,
-  parts: Readonly<Record<P, readonly NodeCommand[]>>,
-): Promise<Readonly<Record<P, readonly CommandResult[]>>> {
+  parts: Readonly<Record<P, readonly Conversation[]>>,
+): Promise<Readonly<Record<P, readonly Exchange[]>>> {
+  const { world, node } = context;
   const names = Object.keys(parts) as P[];
-  const commands = names.flatMap(name => parts[name]);
-  const results = commands.length === 0 ? [] : [...(await runOnNode(context, place, commands))];
+  const conversations = names.flatMap(name => parts[name]);
+  const nameOf = (index: number) =>
+    helperName('clean', { id: node.id, name: node.hostname }, `${place}-${index}`);
+  const exchanges =
+    conversations.length === 0 ? [] : [...(await askEngine(world, node, { nameOf }, conversations))];
   return Object.fromEntries(
-    names.map(name => [name, results.splice(0, parts[name].length)]),
-  ) as unknown as Record<P, readonly CommandResult[]>;
-}
-
-function inChunks<T>(items: readonly T[]): readonly (readonly T[])[] {
-  return Array.from({ length: Math.ceil(items.length / CHUNK_LENGTH) }, (_, index) =>
-    items.slice(index * CHUNK_LENGTH, (index + 1) * CHUNK_LENGTH),
-  );
+    names.map(name => [name, exchanges.splice(0, parts[name].length)]),
+  ) as unknown as Record<P, readonly Exchange[]>;
 }
 
 function once<T>(begin: () => Promise<T>): () => Promise<T> {

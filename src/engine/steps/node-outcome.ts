@@ -1,19 +1,21 @@
 import type { KeepReason, Selection } from '../../core/clean-selection.ts';
 import { OperationError } from '../../core/errors.ts';
 import type { RemovalReport, RemovedItem } from '../../core/step.ts';
+import type { Warning } from '../../core/warning.ts';
+import { EngineAskFailure, type Exchange, reportHelpers } from '../node-engine/ask-engine.ts';
+import type { Fate } from '../node-engine/removals.ts';
 import { createNodeClean, type NodeClean } from './node-clean.ts';
-import { type CommandResult, NodeCommandFailure, reportHelpers } from './node-command.ts';
 import type { NodeContext, StepOutcome } from './step-executor.ts';
 
 /** Longest lists in a report: what a node answers may be anything. */
 const MAX_LISTED = 200;
 const MAX_NAMES = 20;
-/** Each is looked for in all that was printed. So many refusals are no race with others. */
-const MAX_EXPLAINED = 200;
+/** What a warning names of what it is about. */
+const MAX_WARNED = 5;
 
 /**
  * Does one step's part of the clean of a node.
- * @returns the outcome of the work, or that of the command that failed
+ * @returns the outcome of the work, or that of what failed
  */
 export async function withNodeClean(
   context: NodeContext,
@@ -27,7 +29,7 @@ function describeFailure(error: unknown): StepOutcome {
   if (error instanceof OperationError && error.code === 'helper_failed') {
     return { status: 'failed', message: error.message, error: { code: error.code, message: error.message } };
   }
-  if (!(error instanceof NodeCommandFailure)) {
+  if (!(error instanceof EngineAskFailure)) {
     throw error;
   }
   const { status, report: helper, code = 'helper_failed' } = error.outcome;
@@ -37,42 +39,92 @@ function describeFailure(error: unknown): StepOutcome {
     : { status: 'failed', message, helper, error: { code, message } };
 }
 
+/** Something that a step had chosen, and what became of it. */
+export interface Outcome {
+  readonly item: RemovedItem;
+  readonly fate: Fate;
+}
+
+/** In a dry run all that was chosen would be removed. */
+export function wouldBeRemoved(items: readonly RemovedItem[]): readonly Outcome[] {
+  return items.map(item => ({ item, fate: { kind: 'removed' } }));
+}
+
+export function removedOf(outcomes: readonly Outcome[]): readonly RemovedItem[] {
+  return outcomes.filter(({ fate }) => fate.kind === 'removed').map(({ item }) => item);
+}
+
+/** What a step of a clean has to say. */
+export interface RemovalSummary {
+  readonly kind: RemovalReport['kind'];
+  readonly isDryRun: boolean;
+  readonly outcomes: readonly Outcome[];
+  readonly keptCount?: number;
+  readonly reclaimedBytes?: number | undefined;
+  /** What it removed, in words; ends with a full stop. */
+  readonly what: string;
+  /** All exchanges of the step; one that was ended for its time is a failure. */
+  readonly exchanges: readonly Exchange[];
+}
+
 /**
- * The outcome of a step that removed something, or would. What the Engine refused because it is in use again, or gone
- * already, is told and no failure.
- * @param what it removed, in words
- * @param results of all commands of the step; one that was ended for its time is a failure
+ * The outcome of a step that removed something, or would. What the Engine did not let go because it is in use again is
+ * told, with a warning, and no failure; what is gone already is what was wanted.
  */
-export function concludeRemoval(
-  removed: Omit<RemovalReport, 'removedCount'>,
-  what: string,
-  results: readonly CommandResult[],
-): StepOutcome {
-  const report = reportHelpers(results);
-  const base = { removal: reportRemoval(removed), ...(report !== undefined && { helper: report }) };
-  const verb = removed.isDryRun ? 'Would remove' : 'Removed';
-  const late = results.find(({ timedOutAfterMs }) => timedOutAfterMs !== undefined);
+export function concludeRemoval(summary: RemovalSummary): StepOutcome {
+  const { isDryRun, outcomes, what, exchanges } = summary;
+  const helper = reportHelpers(exchanges);
+  const kept = outcomes.filter(({ fate }) => fate.kind === 'kept');
+  const failed = outcomes.filter(({ fate }) => fate.kind === 'failed');
+  const gone = outcomes.filter(({ fate }) => fate.kind === 'gone');
+  const verb = isDryRun ? 'Would remove' : 'Removed';
+  const text = [
+    `${verb} ${what}`,
+    ...(gone.length === 0 ? [] : [`${gone.length} had gone already.`]),
+    ...(kept.length === 0 ? [] : [`${kept.length} had to stay.`]),
+  ].join(' ');
+  const base = {
+    removal: reportRemoval(summary),
+    ...(helper !== undefined && { helper }),
+    ...(kept.length > 0 && { warnings: [warnOf(kept)] }),
+  };
+  const late = exchanges.find(({ timedOutAfterMs }) => timedOutAfterMs !== undefined);
   if (late !== undefined) {
-    const message = `${verb} ${what} A command took longer than its time-out of ${late.timedOutAfterMs} ms.`;
+    const message = `${text} The Engine took longer than the time-out of ${late.timedOutAfterMs} ms.`;
     return { ...base, status: 'timed_out', message, error: { code: 'timed_out', message } };
   }
-  const failed = removed.refused.filter(({ reason }) => !isHarmless(reason));
-  const refused = removed.refused.length === 0 ? '' : ` ${removed.refused.length} were in use again or gone.`;
   const [first] = failed;
   if (first === undefined) {
-    return { ...base, status: 'succeeded', message: `${verb} ${what}${refused}` };
+    return { ...base, status: 'succeeded', message: text };
   }
-  const message = `${verb} ${what} ${failed.length} could not be removed: ${first.reason}`;
+  const message = `${text} ${failed.length} could not be removed: ${describe(first)}`;
   return { ...base, status: 'failed', message, error: { code: 'not_removed', message } };
 }
 
+function warnOf(kept: readonly Outcome[]): Warning {
+  const named = kept.slice(0, MAX_WARNED).map(describe).join('; ');
+  const more = kept.length > MAX_WARNED ? `; and ${kept.length - MAX_WARNED} more` : '';
+  return { code: 'not_removed', message: `Chosen to be removed, and still there: ${named}${more}` };
+}
+
+function describe({ item, fate }: Outcome): string {
+  return `${item.names[0] ?? item.id} (${'reason' in fate ? fate.reason : fate.kind})`;
+}
+
 /** The report of a step, its lists cut to a reasonable length. */
-function reportRemoval(report: Omit<RemovalReport, 'removedCount'>): RemovalReport {
+function reportRemoval(summary: RemovalSummary): RemovalReport {
+  const { kind, isDryRun, outcomes, keptCount, reclaimedBytes } = summary;
+  const removed = removedOf(outcomes);
   return {
-    ...report,
-    removed: cut(report.removed),
-    removedCount: report.removed.length,
-    refused: cut(report.refused),
+    kind,
+    isDryRun,
+    removed: cut(removed),
+    removedCount: removed.length,
+    refused: cut(
+      outcomes.flatMap(({ item, fate }) => ('reason' in fate ? [{ ...item, reason: fate.reason }] : [])),
+    ),
+    ...(keptCount !== undefined && { keptCount }),
+    ...(reclaimedBytes !== undefined && { reclaimedBytes }),
   };
 }
 
@@ -87,6 +139,8 @@ const words: Readonly<Record<KeepReason, string>> = {
   age: 'too young',
   helper: 'of helpers',
   unreadable: 'with a name that can not be read',
+  not_started: 'never started',
+  parent: 'that others were built on',
 };
 
 /** What was kept and why: ` Kept 3: 2 used by containers, 1 too young.` */
@@ -97,27 +151,4 @@ export function describeKept({ kept }: Selection<unknown>): string {
 
 export function countKept({ kept }: Pick<Selection<unknown>, 'kept'>): number {
   return [...kept.values()].reduce((sum, count) => sum + count, 0);
-}
-
-/** Of what the Engine did not let go, why: its line that names the thing. */
-export function findRefusals(
-  items: readonly RemovedItem[],
-  results: readonly CommandResult[],
-): readonly (RemovedItem & { readonly reason: string })[] {
-  const stderr = results.flatMap(result => result.stderr);
-  return items.map((item, index) => {
-    if (index >= MAX_EXPLAINED) {
-      return { ...item, reason: 'not removed' };
-    }
-    const marks = [item.id.replace('sha256:', '').slice(0, 12), ...item.names.slice(0, MAX_NAMES)];
-    const line = stderr.find(text => marks.some(mark => text.includes(mark)));
-    return { ...item, reason: line?.replace(/^Error(?: response from daemon)?: /, '') ?? 'not removed' };
-  });
-}
-
-/** What comes of a race with others, who began to use the thing or removed it first, is no failure. */
-function isHarmless(reason: string): boolean {
-  return /conflict|in use|is using|being used|running container|restarting container|already in progress|no such (?:image|container)/i.test(
-    reason,
-  );
 }
