@@ -21,7 +21,7 @@ export interface EngineOrigin {
   readonly packages: readonly string[];
 }
 
-const nodePackages = ['ca-certificates', 'docker.io', 'iptables', 'iproute2', 'busybox-static'];
+const nodePackages = ['ca-certificates', 'docker.io', 'iptables', 'iproute2', 'procps', 'busybox-static'];
 
 /**
  * `28` is the coming release of Debian, which moves on: what it is today only its daemon can tell. It holds no more than
