@@ -184,4 +184,55 @@ describe('the stack as it is shipped', { timeout: 300_000 }, () => {
     assert.equal(exitCode, 0);
     assert.equal(stdout.trim(), stage.deployment.webhookSecret('github', repository.fullName));
   });
+
+  test('when the daemon of its manager restarts it comes back by its name, with its history, and works on', async () => {
+    const { lab, deployment, services } = stage;
+    const update = (version: '1' | '2') =>
+      curl(
+        '3000/api/update/service',
+        ...postJson({ token, serviceName: 'shop', image: lab.images.app[version], isForce: false }),
+      );
+    const historyOf = async () => {
+      const answer = await curl('3000/api/operations?serviceName=shop', '--oauth2-bearer', token);
+      return answer.body.operations.map(
+        ({ id, status }: { id: string; status: string }) => `${id} ${status}`,
+      );
+    };
+    const old = await deployment.containerId();
+    assert.equal((await update('2')).status, 200);
+    const history = await historyOf();
+    assert.ok(history.length > 0);
+
+    await lab.manager.restart();
+    await untilReadyByName();
+    assert.notEqual(await deployment.containerId(), old);
+    assert.deepEqual(await historyOf(), history);
+    const { status, body } = await update('1');
+    assert.deepEqual([status, body.status], [200, 'succeeded'], JSON.stringify(body));
+    const digest = await lab.registry.digest('app:1');
+    assert.deepEqual(await services.runningImages('shop'), [`${lab.images.app['1']}@${digest}`]);
+  });
+
+  /** Asks from the other node, over the overlay network, until it answers that it is ready. */
+  async function untilReadyByName(): Promise<void> {
+    const until = Date.now() + 60_000;
+    const ask = [
+      'exec',
+      'runner',
+      'curl',
+      '--silent',
+      '--fail',
+      '--max-time',
+      '5',
+      'http://swarm-utils:3000/readyz',
+    ];
+    for (;;) {
+      const { exitCode, stderr } = (await stage.lab.nodes[1]?.docker(ask)) ?? { exitCode: null, stderr: '' };
+      if (exitCode === 0) {
+        return;
+      }
+      assert.ok(Date.now() < until, `it is not ready by its name: ${exitCode} ${stderr}`);
+      await sleep(200);
+    }
+  }
 });

@@ -28,6 +28,8 @@ export interface LabNode {
   kill(): Promise<void>;
   /** Boots the host again and waits until the daemon answers and is back in the swarm. */
   start(): Promise<void>;
+  /** Restarts the daemon as an administrator does: it stops its containers, ends, and comes up as by `start`. */
+  restart(): Promise<void>;
   isRunning(): Promise<boolean>;
   /** The daemon hangs (SIGSTOP) until `resumeDaemon`: connections are taken and never answered. */
   pauseDaemon(): Promise<void>;
@@ -82,6 +84,15 @@ export function createLabNode(
   swarmNodeId: string,
 ): LabNode {
   const daemon = nodeDaemon(lab, layout, nodeEngine);
+  const start = async () => {
+    if (await answersPing(layout.socketPath)) {
+      return;
+    }
+    await killNode(layout);
+    await startDocker(daemon);
+    await waitForDocker(daemon);
+    await waitForSwarm(engine(), layout);
+  };
   const [client, ...clientArgs] = dockerCommand(nodeEngine.home);
   const engine = () => new Docker({ socketPath: layout.socketPath });
 
@@ -102,14 +113,11 @@ export function createLabNode(
       );
     },
     kill: () => killNode(layout),
-    async start() {
-      if (await answersPing(layout.socketPath)) {
-        return;
-      }
-      await killNode(layout);
-      await startDocker(daemon);
-      await waitForDocker(daemon);
-      await waitForSwarm(engine(), layout);
+    start,
+    async restart() {
+      await signalDaemon(layout, 'SIGTERM');
+      await untilEnded(layout);
+      await start();
     },
     isRunning: () => answersPing(layout.socketPath),
     pauseDaemon: () => signalDaemon(layout, 'SIGSTOP'),
@@ -138,6 +146,19 @@ export function createLabNode(
 async function signalDaemon(layout: NodeLayout, signal: NodeJS.Signals): Promise<void> {
   for (const pid of await daemonProcesses(layout)) {
     sendSignal(pid, signal);
+  }
+}
+
+async function untilEnded(layout: NodeLayout): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while ((await daemonProcesses(layout)).length > 0) {
+    if (performance.now() > deadline) {
+      throw new LabError(
+        'timed-out',
+        `The daemon of ${layout.name} has not ended 60 s after it was told to.`,
+      );
+    }
+    await sleep(50);
   }
 }
 
