@@ -1,10 +1,13 @@
 import { globSync } from 'node:fs';
 import { join, matchesGlob } from 'node:path';
-import { printSlowest, runInLanes, runSuite, runSuiteWithCoverage, type SuiteResult } from './suite.ts';
+import { type MatrixPart, matrixTable, partsOnAll, shortMatrix, wholeMatrix } from './engine-matrix.ts';
+import { engineReleases, flavourOfName } from './lab/flavours.ts';
+import { printSlowest, runSuite, runSuiteWithCoverage, type SuiteResult } from './suite.ts';
 
-const usage = `usage: npm test -- [FILE …]         unit and lab tests, or those whose path contains FILE
+const usage = `usage: npm test -- [FILE …]               unit and lab tests, or those whose path contains FILE
        npm run test:unit -- [FILE …]
-       npm run test:lab -- [FILE …]`;
+       npm run test:lab -- [FILE …]
+       npm run test:engines -- [FILE …]     what depends on the Engine, or FILEs, on every Engine`;
 
 /** Of the product's code, by the unit tests alone. */
 const thresholds = { lines: 90, branches: 85 };
@@ -12,12 +15,12 @@ const thresholds = { lines: 90, branches: 85 };
 const defaultInstances = '1,2,3';
 
 const root = join(import.meta.dirname, '..');
-const suites = { unit: runUnit, lab: runLab } as const;
-type SuiteName = keyof typeof suites;
+const suiteNames = ['unit', 'lab', 'engines'] as const;
+type SuiteName = (typeof suiteNames)[number];
 
 const nothing: SuiteResult = { passed: 0, failed: 1, durations: new Map() };
 
-const isSuiteName = (word: string): word is SuiteName => Object.hasOwn(suites, word);
+const isSuiteName = (word: string): word is SuiteName => suiteNames.some(name => name === word);
 
 /** Ends the tests that run, so that what they started is taken down. */
 const interruption = new AbortController();
@@ -29,6 +32,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     interruption.abort();
   });
 }
+
+const start = performance.now();
+const onProgress = (message: string) =>
+  console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${message}`);
 
 await main(process.argv.slice(2));
 
@@ -43,7 +50,8 @@ async function main(words: readonly string[]): Promise<void> {
   const selected = names
     .map(name => ({ name, files: filesOf(name).filter(file => matches(file, filters)) }))
     .filter(({ files }) => files.length > 0);
-  if (selected.some(({ name }) => name === 'lab')) {
+  const isWhole = filters.length === 0;
+  if (selected.some(({ name }) => name !== 'unit')) {
     const { requirePrivileges } = await import('./lab/privileges.ts');
     try {
       requirePrivileges();
@@ -56,15 +64,21 @@ async function main(words: readonly string[]): Promise<void> {
   if (selected.length === 0) {
     console.error(`No test file matches ${filters.join(' or ')}.`);
   }
+  const lab = selected.find(({ name }) => name !== 'unit');
+  // Engines that are missing are made while the unit tests run.
+  const preparation = lab && prepare(lab.name === 'engines' || isWhole);
+  // Whatever is wrong is said where it is waited for.
+  preparation?.catch(() => undefined);
+
   let passed = 0;
   let failed = selected.length === 0 ? 1 : 0;
   for (const { name, files } of selected) {
     console.log(`\n== ${name}: ${files.length} ${files.length === 1 ? 'file' : 'files'}`);
-    const counts = await suites[name](files, filters.length === 0).catch((error: unknown): SuiteResult => {
+    const work = name === 'unit' ? runUnit(files, isWhole) : runLab(name, files, isWhole, preparation);
+    const counts = await work.catch((error: unknown): SuiteResult => {
       console.error(error);
       return nothing;
     });
-    printSlowest(counts.durations);
     passed += counts.passed;
     failed += counts.failed;
     if (interruption.signal.aborted) {
@@ -75,39 +89,44 @@ async function main(words: readonly string[]): Promise<void> {
   process.exitCode ??= failed === 0 ? 0 : 1;
 }
 
-function runUnit(files: readonly string[], isWhole: boolean): Promise<SuiteResult> {
+async function runUnit(files: readonly string[], isWhole: boolean): Promise<SuiteResult> {
   const { signal } = interruption;
-  return isWhole ? runSuiteWithCoverage({ files, signal }, thresholds) : runSuite({ files, signal });
+  const result = isWhole
+    ? await runSuiteWithCoverage({ files, signal }, thresholds)
+    : await runSuite({ files, signal });
+  printSlowest(result.durations);
+  return result;
 }
 
-/** In each lab one after the other, for each file takes it as after the start. */
-async function runLab(files: readonly string[]): Promise<SuiteResult> {
-  const { startLab, stopLab } = await import('./lab/lab.ts');
+async function prepare(onAll: boolean) {
+  const { prepareEngines } = await import('./lab-suite.ts');
+  const named = process.env.SWARM_UTILS_LAB_FLAVOUR;
+  const wanted = named === undefined ? [] : [flavourOfName(named)];
+  const engines = onAll ? engineReleases : wanted.map(({ engine }) => engine);
+  const present = await prepareEngines(engines, onProgress);
+  return { missing: present.missing, main: wanted[0] ?? present.main };
+}
+
+async function runLab(
+  name: SuiteName,
+  files: readonly string[],
+  isWhole: boolean,
+  preparation: ReturnType<typeof prepare> | undefined,
+): Promise<SuiteResult> {
+  const { runLabParts } = await import('./lab-suite.ts');
+  const { main: flavour, missing } = (await preparation) ?? (await prepare(true));
+  const parts: readonly MatrixPart[] =
+    name === 'engines'
+      ? isWhole
+        ? wholeMatrix(files)
+        : partsOnAll(files)
+      : [{ setting: { flavour }, files }, ...(isWhole ? shortMatrix(files) : [])];
+  const instances = (process.env.SWARM_UTILS_LAB_INSTANCE ?? defaultInstances).split(',').map(Number);
   const { signal } = interruption;
-  const start = performance.now();
-  const onProgress = (message: string) =>
-    console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${message}`);
-  const isOfLab = (file: string) => matchesGlob(file, 'test/lab/**');
-  // The lab's own tests have instances of their own, the same for all of them: one after the other, so they come first.
-  const groups = [files.filter(isOfLab), ...files.filter(file => !isOfLab(file)).map(file => [file])].filter(
-    group => group.length > 0,
-  );
-  const instances = (process.env.SWARM_UTILS_LAB_INSTANCE ?? defaultInstances)
-    .split(',')
-    .slice(0, groups.length);
-  try {
-    // The first makes the images, the others take them.
-    for (const instance of instances) {
-      await startLab({ instance: Number(instance), nodes: 3, managers: 1, onProgress });
-    }
-    if (signal.aborted) {
-      return nothing;
-    }
-    const lanes = instances.map(instance => ({ SWARM_UTILS_LAB_INSTANCE: instance }));
-    return await runInLanes(groups, lanes, signal);
-  } finally {
-    await Promise.all(instances.map(instance => stopLab(Number(instance), onProgress)));
-  }
+  const { result, rows } = await runLabParts(parts, { instances, missing, signal, onProgress });
+  printSlowest(result.durations);
+  console.log(`\n${matrixTable(rows)}`);
+  return result;
 }
 
 function filesOf(name: SuiteName): readonly string[] {
@@ -115,7 +134,7 @@ function filesOf(name: SuiteName): readonly string[] {
     matchesGlob(file, 'test/{e2e,lab}/**') && !file.endsWith('.unit.test.ts');
   return globSync('test/**/*.test.ts', { cwd: root })
     .sort()
-    .filter(file => needsLab(file) === (name === 'lab'));
+    .filter(file => needsLab(file) === (name !== 'unit'));
 }
 
 function matches(file: string, filters: readonly string[]): boolean {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { globSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
-import { Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
@@ -78,36 +78,13 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
   return { passed, failed: hasFailed ? Math.max(failed, 1) : 0, durations };
 }
 
-/**
- * Runs groups of files in lanes: each lane takes the next group when it is done with one, and has an environment of its
- * own. What a group says is printed as a whole.
- */
-export async function runInLanes(
-  groups: readonly (readonly string[])[],
-  lanes: readonly Readonly<Record<string, string>>[],
-  signal: AbortSignal,
-): Promise<SuiteResult> {
-  const waiting = [...groups];
-  const results: SuiteResult[] = [];
-  const run = async (env: Readonly<Record<string, string>>) => {
-    for (let files = waiting.shift(); files !== undefined && !signal.aborted; files = waiting.shift()) {
-      const said: Buffer[] = [];
-      const output = new Writable({
-        write(chunk: Buffer, _encoding, done) {
-          said.push(chunk);
-          done();
-        },
-      });
-      results.push(await runSuite({ files, concurrency: 1, env, signal, output }));
-      process.stdout.write(Buffer.concat(said));
-    }
-  };
-  await Promise.all(lanes.map(run));
+/** The sum of several results. */
+export function sumOfResults(results: readonly SuiteResult[]): SuiteResult {
   const sum = (count: (result: SuiteResult) => number) =>
     results.reduce((total, result) => total + count(result), 0);
   return {
     passed: sum(({ passed }) => passed),
-    failed: sum(({ failed }) => failed) + (signal.aborted ? 1 : 0),
+    failed: sum(({ failed }) => failed),
     durations: new Map(results.flatMap(({ durations }) => [...durations])),
   };
 }
