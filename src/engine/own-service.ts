@@ -1,4 +1,8 @@
+import { shareCalls } from './share-calls.ts';
 import type { Swarm } from './swarm.ts';
+
+/** More than one call to the Engine may take. */
+const TIMEOUT_MS = 60_000;
 
 /** Whether a service is the one that this program runs as. */
 export type OwnServiceCheck = (serviceId: string) => Promise<boolean>;
@@ -12,13 +16,13 @@ export function createOwnServiceCheck(
   swarm: Pick<Swarm, 'serviceOfContainer'>,
   containerId: string,
 ): OwnServiceCheck {
-  let own: Promise<string | undefined> | undefined;
+  const ask = shareCalls(() => swarm.serviceOfContainer(containerId), TIMEOUT_MS);
+  let own: { readonly serviceId: string | undefined } | undefined;
   return async serviceId => {
-    own ??= swarm.serviceOfContainer(containerId);
     try {
-      return (await own) === serviceId;
+      own ??= { serviceId: await ask() };
+      return own.serviceId === serviceId;
     } catch {
-      own = undefined;
       return false;
     }
   };

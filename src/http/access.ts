@@ -5,6 +5,7 @@ import { type Caller, summarizeCaller } from '../core/operation.ts';
 import { describeAmbiguity, describeNode, findNamedNodes } from '../core/placement/node-name.ts';
 import { type NodeTarget, nodeTarget, type ServiceTarget, type Target } from '../core/target.ts';
 import type { ParsedTargets } from '../engine/parsed-targets.ts';
+import { shareCalls } from '../engine/share-calls.ts';
 import type { Node, Service, Swarm } from '../engine/swarm.ts';
 
 /** What callers may know of services and nodes. */
@@ -48,13 +49,17 @@ export interface ReadableNode {
   readonly target: NodeTarget;
 }
 
+/** More than one call to the Engine may take. */
+const LIST_TIMEOUT_MS = 60_000;
+
 export function createAccess(swarm: Swarm, parsedTargets: ParsedTargets, log: Logger): Access {
-  const listAll = shareRunning(async () => {
+  // Junk must not make the Engine list without end.
+  const listAll = shareCalls(async () => {
     const services = await swarm.listServices();
     parsedTargets.ofAll(services);
     return services;
-  });
-  const listNodes = shareRunning(() => swarm.listNodes());
+  }, LIST_TIMEOUT_MS);
+  const listNodes = shareCalls(() => swarm.listNodes(), LIST_TIMEOUT_MS);
 
   const nobodys = () => new RequestError('unauthorized', 'the plain token is nobody’s');
 
@@ -182,15 +187,4 @@ export function logDenial(
     },
     'a caller was denied',
   );
-}
-
-/** Whoever asks while a call is running gets its result, so that junk can't make the Engine list without end. */
-function shareRunning<T>(call: () => Promise<T>): () => Promise<T> {
-  let running: Promise<T> | undefined;
-  return () => {
-    running ??= call().finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
 }

@@ -7,6 +7,7 @@ import {
   readApiVersion,
 } from '../../core/engine-api-version.ts';
 import { unavailable } from '../engine-error.ts';
+import { shareCalls } from '../share-calls.ts';
 import { SwarmError } from '../swarm.ts';
 import { version as versionShape } from './answer-shapes.ts';
 import { CallFault } from './call-fault.ts';
@@ -46,10 +47,9 @@ export function createEngineVersion(
 ): EngineVersion {
   const timeoutMs = Math.min(PING_TIMEOUT_MS, requestTimeoutMs);
   let known: { readonly version: string; readonly engine: SeenEngine } | undefined;
-  let running: Promise<string> | undefined;
   let told = '';
 
-  async function ask(path: string) {
+  async function get(path: string) {
     try {
       const answer = await exchange({ method: 'GET', path, timeoutMs, maxBytes: MAX_ANSWER_BYTES });
       if (answer.fault !== undefined) {
@@ -64,7 +64,7 @@ export function createEngineVersion(
   /** Only asked for where it matters. Undefined where it can't be known: a proxy may let this request not pass. */
   async function readOldest(): Promise<string | undefined> {
     try {
-      const { body } = await ask('/version');
+      const { body } = await get('/version');
       const json: unknown = JSON.parse(body.toString('utf8'));
       return versionShape.faultOf(json) === undefined
         ? readApiVersion((json as { readonly MinAPIVersion?: string }).MinAPIVersion)
@@ -75,7 +75,7 @@ export function createEngineVersion(
   }
 
   async function see(): Promise<string> {
-    const { status, headers } = await ask('/_ping');
+    const { status, headers } = await get('/_ping');
     const newest = readApiVersion(headers['api-version']);
     if (newest === undefined) {
       const message = `GET /_ping: no Engine answers there: status ${status}, no version of its API`;
@@ -101,16 +101,15 @@ export function createEngineVersion(
     return choice.version;
   }
 
+  // What can't be worked with is not remembered: it may be upgraded at any moment.
+  const ask = shareCalls(see, timeoutMs * 3);
+
   return {
     async current() {
       if (known !== undefined) {
         return known.version;
       }
-      // What can't be worked with is not remembered: it may be upgraded at any moment.
-      running ??= see().finally(() => {
-        running = undefined;
-      });
-      return running;
+      return ask();
     },
     forget() {
       known = undefined;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endInTime } from '../end-in-time.ts';
 import { readErrorAnswer, unavailable } from '../engine-error.ts';
 import { SwarmError } from '../swarm.ts';
 import type { Shape } from './answer-shapes.ts';
@@ -68,7 +69,9 @@ export function createEngine(
   ): Promise<EngineAnswer> {
     const { path, query, body, login } = call;
     const startedAt = performance.now();
-    const current = await within(version.current(), timeoutMs).catch(error => {
+    const noVersion = () => new CallFault('timed_out', `no version of the API within ${timeoutMs} ms`);
+    // It ends in its time, also where somebody else asks for the version.
+    const current = await endInTime(version.current(), timeoutMs, noVersion).catch(error => {
       throw unversioned(error, `${method} ${path}`);
     });
     const leftMs = Math.max(1, timeoutMs - (performance.now() - startedAt));
@@ -83,6 +86,9 @@ export function createEngine(
         maxBytes,
       });
       version.notice(answer.headers);
+      if (answer.fault?.kind === 'broken') {
+        version.forget();
+      }
       if (answer.status >= 200 && answer.status < 300) {
         return answer;
       }
@@ -208,21 +214,6 @@ function readJson<T>(
     throw malformed(`the answer is not what it should be: ${fault}`);
   }
   return { text, json: json as T };
-}
-
-/** The call ends in its time, also while the Engine is asked for its version by somebody else. */
-async function within<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(unavailable(new CallFault('timed_out', `no version of the API within ${timeoutMs} ms`)));
-    }, timeoutMs);
-  });
-  try {
-    return await Promise.race([work, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Of what was asked for nothing was sent. */
