@@ -81,6 +81,10 @@ services and nodes whose labels know them. In the list the \`logs\` of tasks and
 \`GET ${routes.nodes.path}\` answers admins \`id\`, \`name\`, \`role\`, \`state\`, \`availability\`, what holds for its \`clean\` (labels over environment) and the
 label \`faults\`; no labels. \`?label=key\` or \`key=value\` narrows the list.
 
+\`engine\` has the \`version\` of the node's Docker Engine, and of the manager that is asked its \`imageStore\`, \`graphdriver\` or \`containerd\`: of
+other nodes nobody there knows it. \`warnings\` are \`{code, message}\`: \`engine_too_old\` (before 20.10), \`engine_versions_differ\` (older than the
+newest of the nodes that are not down), \`local_images_refused\` (29.6 refuses images that are in no registry; 29.7 does not).
+
 ## Schedule
 \`GET ${routes.schedule.path}\` answers what the clock starts ([schedule.md](schedule.md)), and what came of it. Admins see all, others the entries of
 services that their labels let them read. \`?limit=\` (1 to 100, default 10) is the number of \`runs\`.

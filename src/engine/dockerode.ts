@@ -9,13 +9,15 @@ import { unlessGone } from './docker/unless-gone.ts';
 import { createServiceWrites } from './docker/write-services.ts';
 import { createKeptThings } from './dockerode-kept.ts';
 import { readRegistryError } from './engine-error.ts';
-import { readNode, readRegistryImage, readService, readTask } from './engine-json.ts';
+import { readNode, readOwnEngine, readRegistryImage, readService, readTask } from './engine-json.ts';
 import type { Swarm } from './swarm.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Who asks whether this is ready asks again in a few seconds. */
 const CHECK_TIMEOUT_MS = 4000;
 const PATIENCE_MS = 15_000;
+/** It counts all that is on its node, and is not worth a long wait. */
+const INFO_TIMEOUT_MS = 5000;
 
 /**
  * The swarm behind the Engine API of a manager, from version 1.41 (Docker 20.10) on.
@@ -84,6 +86,10 @@ export function createDockerodeSwarm(
 
     async listNodes() {
       return (await listNodes()).map(readNode);
+    },
+
+    async describeEngine() {
+      return readOwnEngine(await engine.read({ path: '/info', timeoutMs: INFO_TIMEOUT_MS }, shapes.info));
     },
 
     async resolveImage(image, credentials, timeoutMs) {

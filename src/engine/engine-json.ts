@@ -1,5 +1,6 @@
 import {
   type Node,
+  type OwnEngine,
   type RegistryImage,
   type Service,
   type ServiceMount,
@@ -105,10 +106,22 @@ export interface NodeJson {
   readonly Description: {
     readonly Hostname: string;
     readonly Platform?: { readonly Architecture?: string; readonly OS?: string };
-    readonly Engine?: { readonly Labels?: Readonly<Record<string, string>> | null };
+    readonly Engine?: {
+      readonly EngineVersion?: string;
+      readonly Labels?: Readonly<Record<string, string>> | null;
+    };
   };
   readonly Status: { readonly State: string; readonly Addr?: string };
 }
+
+/** @see https://docs.docker.com/reference/api/engine/ "Get system information" */
+export interface InfoJson {
+  readonly DriverStatus?: readonly (readonly string[])[] | null;
+  readonly Swarm: { readonly NodeID: string };
+}
+
+/** @see https://docs.docker.com/engine/storage/containerd/ */
+const CONTAINERD_DRIVER = 'io.containerd.snapshotter.v1';
 
 /** @see https://docs.docker.com/reference/api/engine/ "Get image information from the registry" */
 export interface DistributionJson {
@@ -192,9 +205,17 @@ export function readNode(json: NodeJson): Node {
     availability: oneOf(['active', 'pause', 'drain'], json.Spec.Availability, 'node availability'),
     labels: json.Spec.Labels ?? {},
     engineLabels: engine?.Labels ?? {},
+    ...(engine?.EngineVersion && { engineVersion: engine.EngineVersion }),
     ...(json.Status.Addr && { address: json.Status.Addr }),
     ...(platform && { platform: { os: platform.OS ?? '', architecture: platform.Architecture ?? '' } }),
   };
+}
+
+export function readOwnEngine({ Swarm: { NodeID: nodeId }, DriverStatus }: InfoJson): OwnEngine {
+  const isContainerd = (DriverStatus ?? []).some(
+    ([key, value]) => key === 'driver-type' && value === CONTAINERD_DRIVER,
+  );
+  return { nodeId, imageStore: isContainerd ? 'containerd' : 'graphdriver' };
 }
 
 export function readRegistryImage({ Descriptor: { digest }, Platforms }: DistributionJson): RegistryImage {

@@ -138,6 +138,16 @@ export interface Node extends ConstrainedNode {
   readonly role: 'manager' | 'worker';
   readonly state: 'ready' | 'down' | 'disconnected' | 'unknown';
   readonly availability: 'active' | 'pause' | 'drain';
+  /** `28.5.2`, `20.10.24+dfsg1`; absent where the swarm does not know it. */
+  readonly engineVersion?: string;
+}
+
+/** What the Engine that is asked says of itself. */
+export interface OwnEngine {
+  /** Of the node that it is. */
+  readonly nodeId: string;
+  /** Where it keeps images: in its own graph driver, or in containerd. */
+  readonly imageStore: 'graphdriver' | 'containerd';
 }
 
 /** What a registry has under a reference. */
@@ -260,6 +270,9 @@ export interface Swarm {
   serviceOfContainer(containerId: string): Promise<string | undefined>;
 
   listNodes(): Promise<readonly Node[]>;
+
+  /** Of the manager that is asked. Of other nodes nobody on this one knows it. */
+  describeEngine(): Promise<OwnEngine>;
 
   /**
    * Asks the registry, through the Engine, which digest a reference stands for, and for which platforms.

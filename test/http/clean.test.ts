@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { SwarmError } from '../../src/engine/swarm.ts';
 import { fakeJwt } from '../fixtures/fake-providers.ts';
 import { adminToken, observable, shopToken, startServer } from './start-server.ts';
 
@@ -175,6 +176,24 @@ test('wrong fields are named', async context => {
   assert.equal((await cleanNode({ dryRun: 'true', waitRes: 'false' }, adminToken)).status, 202);
 });
 
+test('nodes show their Engines, with what is to be known of them, where the swarm knows it', async context => {
+  const { ask, swarm } = await startServer(context);
+  swarm.addNode({ id: 'node-1', hostname: 'one', engineVersion: '28.5.2' });
+  swarm.addNode({ id: 'node-2', hostname: 'two', engineVersion: '20.10.24+dfsg1' });
+  const engines = async () =>
+    (await ask('/api/nodes', { token: adminToken })).json.nodes.map(
+      ({ engine, warnings }: { engine: object; warnings: readonly { code: string }[] }) => [
+        engine,
+        warnings.map(({ code }) => code),
+      ],
+    );
+  const older = [{ version: '20.10.24+dfsg1' }, ['engine_versions_differ']];
+  assert.deepEqual(await engines(), [[{ version: '28.5.2', imageStore: 'containerd' }, []], older]);
+  // A proxy before the Engine that lets this one not pass.
+  swarm.fail('describeEngine', new SwarmError('rejected', 'Forbidden'));
+  assert.deepEqual(await engines(), [[{ version: '28.5.2' }, []], older]);
+});
+
 test('nodes are listed for admins, with what holds for them and what is wrong', async context => {
   const { ask } = await setUp(context);
   const { status, json, text } = await ask('/api/nodes', { token: adminToken });
@@ -189,6 +208,8 @@ test('nodes are listed for admins, with what holds for them and what is wrong', 
     availability: 'active',
     clean: { isEnabled: true, container: part, image: part, builder: part, keep: [], hasExec: false },
     faults: [],
+    engine: {},
+    warnings: [],
   });
   assert.equal(json.nodes[2].faults[0].label, 'swarm-utils.clean.imag.keep');
   assert.doesNotMatch(text, /canary-/);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type {
   ConfigJson,
   DistributionJson,
+  InfoJson,
   NodeJson,
   SecretJson,
   ServiceJson,
@@ -112,7 +113,7 @@ const nodeSchema = z.object({
   Description: z.object({
     Hostname: text,
     Platform: z.object({ Architecture: text.optional(), OS: text.optional() }).optional(),
-    Engine: z.object({ Labels: labels }).optional(),
+    Engine: z.object({ EngineVersion: text.optional(), Labels: labels }).optional(),
   }),
   Status: z.object({ State: text, Addr: text.optional() }),
 });
@@ -136,6 +137,13 @@ export const created = shape<{ readonly ID: string }>(z.object({ ID: id }));
 export const container = shape<{
   readonly Config: { readonly Labels?: Readonly<Record<string, string>> | null };
 }>(z.object({ Config: z.object({ Labels: labels }) }));
+
+export const info = shape<InfoJson>(
+  z.object({
+    DriverStatus: z.array(z.array(text)).nullish(),
+    Swarm: z.object({ NodeID: id }),
+  }),
+);
 
 export const distribution = shape<DistributionJson>(
   z.object({
