@@ -67,12 +67,6 @@ export async function awaitTasksRun(
     message: world.redact(
       `${what}${why === undefined ? '' : ` ${why}.`} The swarm keeps trying; see \`docker service ps ${service.name}\`.`,
     ),
-    tasks: await reportTasks(
-      swarm,
-      failed.slice(0, REPORTED_TASKS),
-      LOG_LINES,
-      world.redact,
-      service.logDriver,
-    ),
+    tasks: await reportTasks(swarm, failed.slice(0, REPORTED_TASKS), LOG_LINES, world.redact, service),
   };
 }

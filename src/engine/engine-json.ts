@@ -1,4 +1,6 @@
 import {
+  type LogDefaults,
+  type LogDriver,
   type Node,
   type OwnEngine,
   type RegistryImage,
@@ -43,7 +45,7 @@ export interface ServiceSpecJson {
       readonly StopGracePeriod?: number;
     };
     readonly ForceUpdate?: number;
-    readonly LogDriver?: { readonly Name?: string };
+    readonly LogDriver?: LogDriverJson | null;
     readonly Placement?: PlacementJson;
     readonly RestartPolicy?: { readonly Condition?: string };
   };
@@ -58,6 +60,16 @@ export interface ServiceSpecJson {
     /** Nanoseconds. */
     readonly Monitor?: number;
   };
+}
+
+interface LogDriverJson {
+  readonly Name?: string;
+  readonly Options?: Readonly<Record<string, string>> | null;
+}
+
+/** Of `GET /swarm`. */
+export interface SwarmJson {
+  readonly Spec?: { readonly TaskDefaults?: { readonly LogDriver?: LogDriverJson | null } | null } | null;
 }
 
 export interface PlacementJson {
@@ -117,6 +129,7 @@ export interface NodeJson {
 /** @see https://docs.docker.com/reference/api/engine/ "Get system information" */
 export interface InfoJson {
   readonly DriverStatus?: readonly (readonly string[])[] | null;
+  readonly LoggingDriver?: string;
   readonly Swarm: { readonly NodeID: string };
 }
 
@@ -170,7 +183,7 @@ export function readService(json: ServiceJson): Service {
     ...(previousReplicas !== undefined && { previousReplicas }),
     // The Engine answers an empty object where the swarm has none.
     ...(update && { update: readUpdateStatus(update, json.UpdateStatus) }),
-    ...(spec.TaskTemplate.LogDriver?.Name && { logDriver: spec.TaskTemplate.LogDriver.Name }),
+    ...optionalLogDriver('logDriver', spec.TaskTemplate.LogDriver),
   };
 }
 
@@ -225,6 +238,27 @@ export function readRegistryImage({ Descriptor: { digest }, Platforms }: Distrib
     architecture: text(architecture),
   }));
   return { digest, platforms };
+}
+
+/** @param node what the Engine of one of the nodes says of itself */
+export function readLogDefaults(
+  { Spec }: SwarmJson,
+  { LoggingDriver, Swarm: { NodeID: nodeId } }: InfoJson,
+): LogDefaults {
+  return {
+    ...optionalLogDriver('ofSwarm', Spec?.TaskDefaults?.LogDriver),
+    ...(LoggingDriver && nodeId && { ofNode: { nodeId, name: LoggingDriver } }),
+  };
+}
+
+function optionalLogDriver<K extends string>(
+  key: K,
+  json: LogDriverJson | null | undefined,
+): { readonly [key in K]?: LogDriver } {
+  const isCopyDisabled = /^(?:1|t|true)$/i.test(json?.Options?.['cache-disabled'] ?? '');
+  return (json?.Name ? { [key]: { name: json.Name, isCopyDisabled } } : {}) as {
+    readonly [key in K]?: LogDriver;
+  };
 }
 
 /** Undefined where its mode has none. */

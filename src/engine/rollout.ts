@@ -89,7 +89,7 @@ export async function rollOut(world: RolloutWorld, rollout: Rollout): Promise<Ro
     return { status: 'succeeded', message: describeRollout(view), warnings: warnOfRollout(view) };
   }
   const newest = view.failed.slice(0, REPORTED_TASKS);
-  const tasks = await reportTasks(world.swarm, newest, LOG_LINES, world.redact, view.service.logDriver);
+  const tasks = await reportTasks(world.swarm, newest, LOG_LINES, world.redact, view.service);
   return { ...verdict, message: world.redact(`${verdict.message} ${describeRollout(view)}`), tasks };
 }
 

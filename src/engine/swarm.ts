@@ -30,7 +30,8 @@ export interface Service {
   readonly restartCondition: 'none' | 'on-failure' | 'any';
   /** How long an update watches a new task for a failure, milliseconds. */
   readonly updateMonitorMs: number;
-  readonly logDriver?: string;
+  /** Absent: that of the swarm, or of the node. */
+  readonly logDriver?: LogDriver;
   /** Which nodes its tasks may run on: `node.role == manager` … */
   readonly constraints: readonly string[];
   /** What its tasks get to end by themselves before they are killed, milliseconds. */
@@ -53,6 +54,20 @@ export interface ServiceMount {
   /** Of a volume that the swarm is to make. Absent: Docker's own. */
   readonly driver?: string;
   readonly driverOptions: Readonly<Record<string, string>>;
+}
+
+/** Where what tasks print goes. */
+export interface LogDriver {
+  readonly name: string;
+  /** The Engine was told to keep no copy of its own of what such a driver takes away. */
+  readonly isCopyDisabled: boolean;
+}
+
+/** What holds where a service names no log driver. */
+export interface LogDefaults {
+  readonly ofSwarm?: LogDriver;
+  /** Of the node whose Engine this is; that of others is not known. */
+  readonly ofNode?: { readonly nodeId: string; readonly name: string };
 }
 
 export interface UpdateStatus {
@@ -216,10 +231,14 @@ export interface Swarm {
   /** Also of a service that is gone, until the task has stopped. */
   getTask(id: string): Promise<Task | undefined>;
   /**
-   * The last lines that a task printed, oldest first, standard output and error together.
+   * The last lines that a task printed, oldest first, standard output and error together; none, too, where its log driver
+   * can't be read.
    * @throws SwarmError `logs_unavailable` where the log driver can't be read or the node does not answer in time
    */
   taskLogs(taskId: string, lines: number): Promise<readonly string[]>;
+
+  /** The log drivers of services that name none. */
+  logDefaults(): Promise<LogDefaults>;
 
   /**
    * All that a task printed.

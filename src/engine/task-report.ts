@@ -1,6 +1,15 @@
 import type { TaskReport } from '../core/helper.ts';
 import { showable } from '../core/outside-text.ts';
-import { type Node, type Swarm, SwarmError, type Task, type TaskState, taskStates } from './swarm.ts';
+import { explainEmptyLogs } from './swarm/empty-logs.ts';
+import {
+  type Node,
+  type Service,
+  type Swarm,
+  SwarmError,
+  type Task,
+  type TaskState,
+  taskStates,
+} from './swarm.ts';
 
 /** Whether a task has come to its end, one way or another. */
 export function isTerminal(state: TaskState): boolean {
@@ -32,25 +41,26 @@ export function byNewest(timeOf: (task: Task) => string): (a: Task, b: Task) => 
  * hide the verdict.
  * @param lines how many of the last ones; 0: none
  * @param redact takes known secrets out of what the tasks printed
- * @param logDriver of their service: with `none` the Engine answers nothing, as if they had printed nothing
+ * @param service of the tasks, where it is to be said why there are no lines
  */
 export async function reportTasks(
   swarm: Swarm,
   tasks: readonly Task[],
   lines: number,
   redact: (text: string) => string,
-  logDriver?: string,
+  service?: Pick<Service, 'logDriver'>,
 ): Promise<readonly TaskReport[]> {
   const nodes = await listNodes(swarm);
-  const reports = await Promise.all(tasks.map(task => reportTask(swarm, task, nodes, lines, redact)));
-  return logDriver === 'none' ? reports.map(withoutLogs) : reports;
-}
-
-/** What has never run has printed nothing anywhere. */
-function withoutLogs(report: TaskReport): TaskReport {
-  return report.exitCode === undefined
-    ? report
-    : { ...report, logs: ["(the logs can't be read: the service's log driver is none)"] };
+  return Promise.all(
+    tasks.map(async task => {
+      const report = await reportTask(swarm, task, nodes, lines, redact);
+      // What has never run has printed nothing anywhere.
+      const isUnexplained = report.exitCode !== undefined && report.logs.length === 0 && lines > 0;
+      return service !== undefined && isUnexplained
+        ? { ...report, logs: [showable(await explainEmptyLogs(swarm, service, task), redact)] }
+        : report;
+    }),
+  );
 }
 
 async function reportTask(

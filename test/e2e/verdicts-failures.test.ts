@@ -52,7 +52,7 @@ describe('an update that fails', { concurrency: 4, timeout: 180_000 }, () => {
     // A container that ends at once is seen to half a second later, and more on a busy machine.
     await session.create('paused', { replicas: 2, args: ['--update-monitor', '5s'] });
     for (const attempt of [1, 2]) {
-      const { status, body } = await session.update('paused', { image: app.crash });
+      const { status, body, text } = await session.update('paused', { image: app.crash });
       assert.deepEqual(
         [status, body.status, body.error.code],
         [424, 'failed', 'update_paused'],
@@ -60,7 +60,7 @@ describe('an update that fails', { concurrency: 4, timeout: 180_000 }, () => {
       );
       assert.match(body.error.message, /Update again with an image that starts/);
       assert.match(body.error.message, /docker service rollback paused/);
-      assert.match(rolloutOf(body).tasks[0].logs.join('\n'), /FATAL cannot reach the database/);
+      assert.match(rolloutOf(body).tasks[0].logs.join('\n'), /FATAL cannot reach the database/, text);
     }
     const { status, body } = await session.update('paused', { image: app['2'] });
     assert.deepEqual([status, body.status], [200, 'succeeded']);
@@ -98,7 +98,47 @@ describe('an update that fails', { concurrency: 4, timeout: 180_000 }, () => {
     assert.deepEqual([status, body.status], [424, 'rolled_back']);
     const [task] = rolloutOf(body).tasks;
     assert.match(task.error, /non-zero exit \(1\)/);
-    assert.match(task.logs.join('\n'), /can't be read/);
+    assert.match(task.logs.join('\n'), /can't be read: the service's log driver is none/);
+  });
+
+  test('with logs that its driver takes away says that they can not be read', async () => {
+    const { app } = session.lab.images;
+    const away = ['--log-driver', 'syslog', '--log-opt', 'syslog-address=udp://127.0.0.1:1514'];
+    for (const [name, options, logs] of [
+      ['copied', [], ['app crash: reading the configuration']],
+      [
+        'taken-away',
+        ['--log-opt', 'cache-disabled=true'],
+        ["(the logs can't be read: the service's log driver is syslog, with cache-disabled)"],
+      ],
+    ] as const) {
+      await session.create(name, { args: [...rollback, ...away, ...options] });
+      const { status, body } = await session.update(name, { image: app.crash });
+      assert.deepEqual([status, body.status], [424, 'rolled_back']);
+      // Of standard output and standard error the copy is not in the order they were printed in.
+      assert.deepEqual(rolloutOf(body).tasks[0].logs.toSorted().slice(-logs.length), logs);
+    }
+  });
+
+  test('and printed nothing is told from one whose logs can not be read', async () => {
+    const { app, runner } = session.lab.images;
+    await session.create('silent-crash', {
+      image: runner,
+      labels: { 'swarm-utils.update.image-allow': '*' },
+      args: [
+        ...rollback,
+        '--stop-signal',
+        'KILL',
+        '--log-driver',
+        'json-file',
+        '--entrypoint',
+        'sh -c "test -e /bin/app || sleep 1000; exit 5"',
+      ],
+    });
+    const { body, text } = await session.update('silent-crash', { image: app['2'] });
+    assert.equal(body.status, 'rolled_back', text);
+    const [task] = rolloutOf(body).tasks;
+    assert.deepEqual([task.exitCode, task.logs], [5, ['(it printed nothing)']]);
   });
 
   test('because the registry lacks the image changes nothing', async () => {

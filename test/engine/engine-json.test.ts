@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import type { HelperService } from '../../src/core/helper.ts';
 import { writeHelperSpec } from '../../src/engine/docker/helper-spec.ts';
 import {
+  readLogDefaults,
   readNode,
   readService,
   readTask,
@@ -22,7 +23,7 @@ const service = {
     TaskTemplate: {
       ContainerSpec: { Image: 'nginx:1' },
       ForceUpdate: 3,
-      LogDriver: { Name: 'syslog' },
+      LogDriver: { Name: 'syslog', Options: { 'cache-disabled': 'true' } },
       Placement: { Constraints: ['node.role==worker'] },
       RestartPolicy: { Condition: 'on-failure' },
     },
@@ -69,7 +70,7 @@ suite('a service of the Engine API', () => {
       stopGraceMs: 10_000,
       volumes: [],
       mounts: [],
-      logDriver: 'syslog',
+      logDriver: { name: 'syslog', isCopyDisabled: true },
       createdAt: '2026-11-22T12:00:00Z',
       updatedAt: '2026-11-22T12:00:01Z',
       update: { state: 'completed', message: 'm', startedAt: 's', completedAt: 'c' },
@@ -231,6 +232,33 @@ suite('a task of the Engine API', () => {
       assert.throws(() => readTask({ ...task, Status: { ...task.Status, State } }), { code: 'rejected' });
       assert.throws(() => readTask({ ...task, DesiredState: State }), { code: 'rejected' });
     }
+  });
+});
+
+suite('the log drivers of services that name none', () => {
+  test('are those of the swarm and of the Engine that is asked', () => {
+    const info = { LoggingDriver: 'syslog', Swarm: { NodeID: 'n' } };
+    const ofNode = { nodeId: 'n', name: 'syslog' };
+    assert.deepEqual(readLogDefaults({}, info), { ofNode });
+    const ofSwarm = (options: object | null) =>
+      readLogDefaults(
+        { Spec: { TaskDefaults: { LogDriver: { Name: 'gelf', Options: { ...options } } } } },
+        info,
+      );
+    assert.deepEqual(ofSwarm(null), { ofSwarm: { name: 'gelf', isCopyDisabled: false }, ofNode });
+    for (const [value, isCopyDisabled] of [
+      ['true', true],
+      ['1', true],
+      ['false', false],
+      ['', false],
+    ] as const) {
+      assert.deepEqual(ofSwarm({ 'cache-disabled': value }).ofSwarm, { name: 'gelf', isCopyDisabled });
+    }
+  });
+
+  test('may not be known', () => {
+    assert.deepEqual(readLogDefaults({ Spec: { TaskDefaults: {} } }, { Swarm: { NodeID: 'n' } }), {});
+    assert.deepEqual(readLogDefaults({ Spec: null }, { LoggingDriver: 'none', Swarm: { NodeID: '' } }), {});
   });
 });
 

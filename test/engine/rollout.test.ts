@@ -335,7 +335,10 @@ suite('a rollout that fails', () => {
   });
 
   test('says where the log driver keeps what its tasks printed from being read', async () => {
-    const { world, service, swarm, clock, setUpdate } = setUp({ replicas: 1, logDriver: 'none' });
+    const { world, service, swarm, clock, setUpdate } = setUp({
+      replicas: 1,
+      logDriver: { name: 'none', isCopyDisabled: false },
+    });
     clock.at(100, () => {
       const failed = { state: 'failed', desiredState: 'shutdown', error: 'task: non-zero exit (1)' } as const;
       swarm.addTask({

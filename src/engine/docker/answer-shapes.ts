@@ -6,6 +6,7 @@ import type {
   NodeJson,
   SecretJson,
   ServiceJson,
+  SwarmJson,
   TaskJson,
 } from '../engine-json.ts';
 
@@ -40,6 +41,8 @@ const mountSchema = z.object({
     .nullish(),
 });
 
+const logDriverSchema = z.object({ Name: text.optional(), Options: labels });
+
 const specSchema = z.object({
   Name: text,
   Labels: labels,
@@ -53,7 +56,8 @@ const specSchema = z.object({
       })
       .optional(),
     ForceUpdate: number.optional(),
-    LogDriver: z.object({ Name: text.optional() }).optional(),
+    LogDriver: logDriverSchema.nullish(),
+    RestartPolicy: z.object({ Condition: text.optional() }).optional(),
     Placement: z
       .object({ Constraints: z.array(text).nullish(), Platforms: z.array(z.object({})).nullish() })
       .optional(),
@@ -131,6 +135,13 @@ export const nodes = shape<readonly NodeJson[]>(z.array(nodeSchema));
 export const secrets = shape<readonly SecretJson[]>(z.array(keptSchema));
 export const configs = shape<readonly ConfigJson[]>(z.array(keptSchema));
 
+export const swarm = shape<SwarmJson>(
+  z.object({
+    ID: id,
+    Spec: z.object({ TaskDefaults: z.object({ LogDriver: logDriverSchema.nullish() }).nullish() }).nullish(),
+  }),
+);
+
 /** Of a service; secrets and configs write it the same way. */
 export const created = shape<{ readonly ID: string }>(z.object({ ID: id }));
 
@@ -141,6 +152,7 @@ export const container = shape<{
 export const info = shape<InfoJson>(
   z.object({
     DriverStatus: z.array(z.array(text)).nullish(),
+    LoggingDriver: text.optional(),
     Swarm: z.object({ NodeID: id }),
   }),
 );

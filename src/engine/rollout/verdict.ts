@@ -2,6 +2,7 @@ import type { OperationErrorCode } from '../../core/errors.ts';
 import { adviseOnScheduling } from '../docker/scheduler-words.ts';
 import type { RolloutView } from '../rollout-view.ts';
 import type { Node, Task } from '../swarm.ts';
+import { isTerminal } from '../task-report.ts';
 
 /** How a rollout ended. */
 export type Ending =
@@ -184,11 +185,17 @@ function causeOf({ failed, ended, service }: RolloutView): string {
         'for, which it takes for a failure: with `--update-failure-action continue` it goes on.';
 }
 
-/** Nodes that do not answer hold tasks that neither end nor begin. */
+/** Nodes that do not answer hold tasks that neither end nor begin; elsewhere old ones take their time to end. */
 function describeHindrance({ stuck }: RolloutView, nodes: readonly Node[]): string {
   const away = nodes.filter(
     ({ id, state }) => state !== 'ready' && stuck.some(({ nodeId }) => nodeId === id),
   );
   const named = away.slice(0, 5).map(({ hostname, state }) => `${hostname} is ${state}`);
-  return named.length === 0 ? '' : ` It has tasks on nodes that do not answer: ${named.join(', ')}.`;
+  if (named.length > 0) {
+    return ` It has tasks on nodes that do not answer: ${named.join(', ')}.`;
+  }
+  const ending = stuck.filter(({ desiredState }) => isTerminal(desiredState)).length;
+  return ending === 0
+    ? ''
+    : ` ${ending === 1 ? '1 task was' : `${ending} tasks were`} told to end and ${ending === 1 ? 'has' : 'have'} not yet.`;
 }

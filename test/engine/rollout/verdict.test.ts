@@ -245,6 +245,17 @@ suite('a task that finds no node', () => {
   });
 });
 
+test('an update whose time is over says how many tasks have still to end', async () => {
+  const { world, service, swarm, clock, setUpdate } = setUp({ replicas: 1 });
+  swarm.addTask({ id: 'slow', serviceId: service.id, slot: 2 });
+  clock.at(100, () => {
+    setUpdate('updating');
+    swarm.changeTask('slow', { desiredState: 'shutdown' });
+  });
+  const outcome = await run(world, service);
+  assert.match(outcome.message, /goes on\. 1 task was told to end and has not yet\. See `docker/);
+});
+
 test('an update whose time is over names the nodes that do not answer, and the cause', async () => {
   const { world, service, swarm, clock, setUpdate } = setUp({ replicas: 1 });
   swarm.addNode({ id: 'node-2', hostname: 'worker-2', state: 'down' });
