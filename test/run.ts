@@ -7,7 +7,8 @@ import { printSlowest, runSuite, runSuiteWithCoverage, type SuiteResult } from '
 const usage = `usage: npm test -- [FILE …]               unit and lab tests, or those whose path contains FILE
        npm run test:unit -- [FILE …]
        npm run test:lab -- [FILE …]
-       npm run test:engines -- [FILE …]     what depends on the Engine, or FILEs, on every Engine`;
+       npm run test:engines -- [FILE …]     what depends on the Engine, or FILEs, on every Engine
+       npm run test:faults                  the long form of the tests with a connection to the Engine that fails`;
 
 /** Of the product's code, by the unit tests alone. */
 const thresholds = { lines: 90, branches: 85 };
@@ -15,7 +16,7 @@ const thresholds = { lines: 90, branches: 85 };
 const defaultInstances = '1,2,3';
 
 const root = join(import.meta.dirname, '..');
-const suiteNames = ['unit', 'lab', 'engines'] as const;
+const suiteNames = ['unit', 'lab', 'engines', 'faults'] as const;
 type SuiteName = (typeof suiteNames)[number];
 
 const nothing: SuiteResult = { passed: 0, failed: 1, durations: new Map() };
@@ -66,7 +67,7 @@ async function main(words: readonly string[]): Promise<void> {
   }
   const lab = selected.find(({ name }) => name !== 'unit');
   // Engines that are missing are made while the unit tests run.
-  const preparation = lab && prepare(lab.name === 'engines' || isWhole);
+  const preparation = lab && prepare(lab.name === 'engines' || (lab.name === 'lab' && isWhole));
   // Whatever is wrong is said where it is waited for.
   preparation?.catch(() => undefined);
 
@@ -114,13 +115,16 @@ async function runLab(
   preparation: ReturnType<typeof prepare> | undefined,
 ): Promise<SuiteResult> {
   const { runLabParts } = await import('./lab-suite.ts');
+  if (name === 'faults') {
+    process.env.SWARM_UTILS_FAULTS = 'long';
+  }
   const { main: flavour, missing } = (await preparation) ?? (await prepare(true));
   const parts: readonly MatrixPart[] =
     name === 'engines'
       ? isWhole
         ? wholeMatrix(files)
         : partsOnAll(files)
-      : [{ setting: { flavour }, files }, ...(isWhole ? shortMatrix(files) : [])];
+      : [{ setting: { flavour }, files }, ...(isWhole && name === 'lab' ? shortMatrix(files) : [])];
   const instances = (process.env.SWARM_UTILS_LAB_INSTANCE ?? defaultInstances).split(',').map(Number);
   const { signal } = interruption;
   const { result, rows } = await runLabParts(parts, { instances, missing, signal, onProgress });
@@ -132,9 +136,10 @@ async function runLab(
 function filesOf(name: SuiteName): readonly string[] {
   const needsLab = (file: string) =>
     matchesGlob(file, 'test/{e2e,lab}/**') && !file.endsWith('.unit.test.ts');
-  return globSync('test/**/*.test.ts', { cwd: root })
-    .sort()
-    .filter(file => needsLab(file) === (name !== 'unit'));
+  const files = globSync('test/**/*.test.ts', { cwd: root }).sort();
+  return name === 'faults'
+    ? files.filter(file => matchesGlob(file, 'test/e2e/faults-*'))
+    : files.filter(file => needsLab(file) === (name !== 'unit'));
 }
 
 function matches(file: string, filters: readonly string[]): boolean {

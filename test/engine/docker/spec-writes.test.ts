@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { createDockerodeSwarm } from '../../../src/engine/dockerode.ts';
+import { createRandom } from '../../fixtures/seeded-random.ts';
 import { json, sendAnswer, startStandInEngine } from '../../fixtures/stand-in-engine.ts';
 
 /** JSON of which numbers are the text that stands for them. Objects are lists, so that the order of their keys is kept. */
@@ -53,17 +54,6 @@ function parse(text: string): Tree {
   const read = value();
   assert.equal(next, tokens.length);
   return read;
-}
-
-/** The same numbers for the same seed: mulberry32. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 const numbers = [
