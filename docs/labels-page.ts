@@ -118,7 +118,9 @@ ${labelTable([...Object.values(ownBackup), ...Object.values(exec), ...Object.val
 
 Who may is written as for updates: \`${labelPrefix}backup.<provider>.…\`. \`enable=true\` needs \`volume-list-upload\`, \`exec\` or both. What they mean together:
 
-- \`exec\` runs first, in every running task's container, while the service is up. If it fails nothing is stopped and nothing uploaded.
+- \`exec\` runs first, in every running task's container, while the service is up. If it fails nothing is stopped and nothing uploaded. So it is where no task
+  runs, be it that the service is scaled to 0, and where a task has moved away from a volume that it mounts: the dump there would be an old one. With
+  \`exec.required=false\` the backup is good without it, and warns. Where some tasks do not run, it warns: \`exec_not_run\`.
 - \`stop=true\` scales the service to 0 for the upload, and afterwards, whatever happened, to what it had. Only services of the mode \`replicated\`
   can be stopped. Without it the volumes are read while the service writes to them: good for files that do not change, or for a dump.
 - **Which volume where.** Names are those of \`docker volume ls\`: in a stack that is \`stack_volume\`. A volume is on one node, and every node has its

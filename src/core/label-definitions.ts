@@ -184,6 +184,11 @@ export const cleanLabels = {
 
 export const backupLabels = {
   exec: execLabels('backup.exec', 'the environment'),
+  execRequired: define(
+    'backup.exec.required',
+    booleanValue,
+    'Whether a backup fails where no task ran `exec`. Default `true`.',
+  ),
   stop: define('backup.stop', booleanValue, 'Scale the service to 0 while its volumes are uploaded.'),
   stopTimeout: define('backup.stop.timeout', durationMsValue, 'Time for the stop.'),
   startTimeout: define('backup.start.timeout', durationMsValue, 'Time for the start.'),

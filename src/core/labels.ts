@@ -84,6 +84,8 @@ export interface CleanLabels extends ActionLabels {
 
 export interface BackupLabels extends ActionLabels {
   readonly exec?: ExecLabels;
+  /** A backup without it is none. */
+  readonly isExecRequired: boolean;
   /** Scale to 0 while the volumes are written. */
   readonly isStopped: boolean;
   readonly stopTimeoutMs?: number;
@@ -247,6 +249,7 @@ function readBackup(reader: LabelReader, isEnabled: boolean): Omit<BackupLabels,
     reader.fault(actionLabels('backup').enable, message);
   }
   return {
+    isExecRequired: reader.read(labels.execRequired) ?? true,
     isStopped: reader.read(labels.stop) ?? false,
     volumes: [...new Set(reader.read(labels.volumes) ?? [])],
     engine: reader.read(labels.engine) ?? 'offen',

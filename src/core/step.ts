@@ -22,6 +22,8 @@ export type ServiceWork =
       readonly user?: string;
       /** In one container after the other; absent: in all at the same time. */
       readonly isSequential?: boolean;
+      /** Where it did not run there is no backup: none without a task, none of a node on which no task ran it. */
+      readonly isRequired?: boolean;
       /** A container that ended before its turn or meanwhile is named, and is no failure. */
       readonly passesOverVanished?: boolean;
     }

@@ -40,6 +40,7 @@ suite('the labels of a backup', () => {
       grants: [],
       timeoutMs: 4,
       exec: { script: 'pg_dump > /dump/all.sql', shell: '/bin/bash', timeoutMs: 1 },
+      isExecRequired: true,
       isStopped: true,
       stopTimeoutMs: 2,
       startTimeoutMs: 3,

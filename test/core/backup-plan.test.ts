@@ -56,9 +56,20 @@ suite('the plan of a backup', () => {
     assert.equal(namesOf(plan(backup)), 'locate exec stop upload start! verify forget');
     const [locate, exec, , upload] = plan(backup);
     assert.deepEqual(locate?.work, { kind: 'locate-volumes', volumes: ['data', 'dump'], isStopped: true });
-    assert.deepEqual(exec?.work, { kind: 'exec', shell: '/bin/sh', script: 'pg_dump > /dump/all.sql' });
+    assert.deepEqual(exec?.work, {
+      kind: 'exec',
+      shell: '/bin/sh',
+      script: 'pg_dump > /dump/all.sql',
+      isRequired: true,
+    });
     assert.ok(upload?.work.kind === 'upload');
     assert.equal(upload.work.store.prefix, 'db');
+  });
+
+  test('is good without its dump where the label says so, and dumps as whom the label says', () => {
+    const [, exec] = plan(backup, database({ 'backup.exec.required': 'false', 'backup.exec.user': '70' }));
+    assert.ok(exec?.work.kind === 'exec');
+    assert.deepEqual([exec.work.isRequired, exec.work.user], [false, '70']);
   });
 
   test('has no more steps than the labels want', () => {

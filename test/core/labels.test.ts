@@ -71,6 +71,7 @@ suite('labels of the contract', () => {
     'backup.exec.shell': '/bin/sh',
     'backup.exec.timeout': '600000',
     'backup.exec.user': '70:70',
+    'backup.exec.required': 'false',
     'backup.stop': 'true',
     'backup.stop.timeout': '1',
     'backup.start.timeout': '1',

@@ -143,6 +143,23 @@ describe('faults of a backup', { timeout: 420_000 }, () => {
     await assertAsBefore('absent');
   });
 
+  test('a dump that no task could make is no backup: an old one would be taken for it', async () => {
+    await create('undumped', { 'swarm-utils.backup.exec': 'date >/data/dump' });
+    const scale = async (count: number) => {
+      await scene.docker('service', 'scale', '--detach', `undumped=${count}`);
+      await scene.until('it has them', async () => (await scene.tasks('undumped')).length === count);
+    };
+    await scale(0);
+    const answer = await scene.backUp('undumped');
+    assert.deepEqual([answer.status, answer.body.error.code], [424, 'exec_failed'], answer.text);
+    assert.match(answer.body.error.message, /^No task was running.* The service is scaled to 0\./);
+    assert.deepEqual(await scene.s3.list(bucket, 'undumped/'), []);
+    await scale(2);
+    const good = await scene.backUp('undumped');
+    assert.deepEqual([good.status, good.body.warnings], [200, undefined], good.text);
+    await assertAsBefore('undumped');
+  });
+
   test('a node that takes no tasks is an error before anything is stopped', async () => {
     await create('paused');
     const worker = scene.node('worker-1');

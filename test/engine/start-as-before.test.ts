@@ -70,7 +70,8 @@ suite('start of a service that did not run before its stop', () => {
     ];
   for (const [what, before, after] of same) {
     test(`does not wait where it ${what} as it did`, async () => {
-      const { status, message, tookMs, replicas } = await startAgain(before, after);
+      const { status, message, warnings, tookMs, replicas } = await startAgain(before, after);
+      assert.deepEqual(warnings, [{ code: 'not_running', message }]);
       assert.equal(status, 'succeeded', message);
       assert.match(
         `${message}`,

@@ -35,7 +35,7 @@ export function planBackup(
             name: 'exec',
             when: 'on-success',
             timeoutMs: exec.timeoutMs ?? backup.timeoutMs ?? defaults.execTimeoutMs,
-            work: execWork(exec, defaults.shell),
+            work: { ...execWork(exec, defaults.shell), isRequired: backup.isExecRequired },
           },
         ];
   if (volumes.length === 0) {

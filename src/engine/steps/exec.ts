@@ -7,17 +7,36 @@ import { settleAll } from '../settle-all.ts';
 import type { Task } from '../swarm.ts';
 import { isRunning } from '../task-report.ts';
 import { type ExecOutcome, execInContainer } from './exec-in-container.ts';
+import { describeIdle, describeMissed, warnOfIdle } from './exec-missed.ts';
 import type { StepExecutor, StepOutcome } from './step-executor.ts';
 
 /** Runs a label's text in the container of every running task, each through a helper on the task's own node. */
 export const exec: StepExecutor<ServiceWork & { kind: 'exec' }> = async (context, step) => {
   const { world, service } = context;
+  const { isSequential, isRequired } = step.work;
   const tasks = await world.swarm.listTasks(service.id);
   const running = tasks.filter(isRunning);
+  if (running.length === 0 && isRequired) {
+    const message = [
+      `No task was running, so ${step.name} ran nowhere and nothing was backed up.`,
+      describeIdle(service, tasks),
+      'The label swarm-utils.backup.exec.required=false makes a backup without it good.',
+    ];
+    return fail('failed', 'exec_failed', message.filter(text => text !== '').join(' '));
+  }
   context.onProgress(`Running it in ${plural(running.length, 'task')}.`);
   const run = (task: Task) => execInContainer(context, step, task);
-  const work = step.work.isSequential ? inTurn(running, run) : running.map(run);
-  return summarize(step.name, await settleAll(work));
+  const work = isSequential ? inTurn(running, run) : running.map(run);
+  const outcomes = await settleAll(work);
+  const outcome = summarize(step.name, outcomes);
+  if (outcome.status !== 'succeeded') {
+    return outcome;
+  }
+  const message = isRequired ? describeMissed(context, outcomes) : undefined;
+  if (message !== undefined) {
+    return { ...fail('failed', 'exec_failed', message), ...(outcome.helper && { helper: outcome.helper }) };
+  }
+  return { ...outcome, warnings: warnOfIdle(step, service, tasks) };
 };
 
 /** Each begins when the one before has ended, well or not. */
@@ -47,8 +66,11 @@ function summarize(name: string, outcomes: readonly ExecOutcome[]): StepOutcome 
       ? `${name} ran nowhere.`
       : `${name} failed in ${failures.length} of ${plural(outcomes.length, 'task')}. ${describeEnd(first)}` +
         `${first.note === undefined ? '' : ` ${first.note}`}`;
-  const message = `${what}${note}`;
-  return { status, message, helper, error: { code, message } };
+  return { ...fail(status, code, `${what}${note}`), helper };
+}
+
+function fail(status: 'failed' | 'timed_out', code: OperationErrorCode, message: string): StepOutcome {
+  return { status, message, error: { code, message } };
 }
 
 function codeOfFailure(failure: ExecOutcome | undefined): OperationErrorCode {

@@ -71,7 +71,12 @@ async function bringBack(
   }
   // Whoever restores wants it to run; a backup leaves it as it was.
   return outcome.isAsBefore && entry.restoring.length === 0
-    ? { status: 'succeeded', message: outcome.message, tasks: outcome.tasks }
+    ? {
+        status: 'succeeded',
+        message: outcome.message,
+        tasks: outcome.tasks,
+        warnings: [{ code: 'not_running', message: outcome.message }],
+      }
     : notStarted(outcome);
 }
 
