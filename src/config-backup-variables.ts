@@ -36,6 +36,10 @@ export const backupVariables = {
     '300_000',
     'Time until all replicas run again, milliseconds.',
   ),
+  SWARM_UTILS_BACKUP_VERIFY_TIMEOUT: optional(
+    durationMsValue,
+    'Time to check what was written, milliseconds. Default: that of an upload.',
+  ),
   SWARM_UTILS_S3_URL: optional(
     s3HostValue,
     'The S3 server. Labels of a service win over this and the next six.',

@@ -159,6 +159,7 @@ function backup(env: Environment): EngineSettings['backup'] {
     stopTimeoutMs: env.SWARM_UTILS_BACKUP_SERVICE_STOP_TIMEOUT,
     uploadTimeoutMs: env.SWARM_UTILS_BACKUP_SERVICE_VOLUME_LIST_UPLOAD_TIMEOUT,
     startTimeoutMs: env.SWARM_UTILS_BACKUP_SERVICE_START_TIMEOUT,
+    verifyTimeoutMs: env.SWARM_UTILS_BACKUP_VERIFY_TIMEOUT,
     store: {
       s3: {
         url: env.SWARM_UTILS_S3_URL,

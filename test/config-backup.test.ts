@@ -26,6 +26,7 @@ suite('what the environment says of backups', () => {
       stopTimeoutMs: 30_000,
       uploadTimeoutMs: 600_000,
       startTimeoutMs: 300_000,
+      verifyTimeoutMs: undefined,
       store: {
         s3: {
           url: undefined,
@@ -52,6 +53,7 @@ suite('what the environment says of backups', () => {
         SWARM_UTILS_BACKUP_SERVICE_STOP_TIMEOUT: '2',
         SWARM_UTILS_BACKUP_SERVICE_VOLUME_LIST_UPLOAD_TIMEOUT: '3_000',
         SWARM_UTILS_BACKUP_SERVICE_START_TIMEOUT: '4',
+        SWARM_UTILS_BACKUP_VERIFY_TIMEOUT: '5',
         SWARM_UTILS_S3_URL: 's3.example.com:9000',
         SWARM_UTILS_S3_HTTPS: 'false',
         SWARM_UTILS_S3_BUCKET: 'my-bucket-name',
@@ -72,6 +74,7 @@ suite('what the environment says of backups', () => {
       stopTimeoutMs: 2,
       uploadTimeoutMs: 3000,
       startTimeoutMs: 4,
+      verifyTimeoutMs: 5,
       store: {
         s3: {
           url: 's3.example.com:9000',

@@ -37,7 +37,9 @@ export function summarizeBackups(
   return groupByBackup(archives).map(([id, parts]) => ({
     id,
     createdAt: dateOfBackupId(id)?.toISOString() ?? '',
-    isComplete: volumes.every(volume => parts.some(part => part.volume === volume)),
+    isComplete:
+      volumes.every(volume => parts.some(part => part.volume === volume)) &&
+      !parts.some(({ isIncomplete }) => isIncomplete),
     archives: parts,
   }));
 }
@@ -46,11 +48,12 @@ export function summarizeBackups(
  * Which archive goes where. Each place gets the one of its own node. Where a volume's data lives in one place only, one
  * of another node is taken when its own has none: the node may be a new one.
  * Without a name it is the newest backup that has something for every place: parts of two backups are never mixed. One of
- * a time to come is taken by its name only.
+ * a time to come is taken by its name only, and an archive that lacks something by its own.
  */
 export function chooseBackup(archives: readonly StoredArchive[], wish: RestoreWish): BackupChoice {
   const { volumes, places, backup, now } = wish;
-  const wanted = archives.filter(({ volume }) => volumes.includes(volume));
+  const ofVolumes = archives.filter(({ volume }) => volumes.includes(volume));
+  const wanted = ofVolumes.filter(({ isIncomplete = false }) => !isIncomplete);
   if (backup === undefined) {
     const latest = now.getTime() + TOLERANCE_MS;
     const past = wanted.filter(archive => (dateOfBackupId(archive.backup)?.getTime() ?? latest) < latest);
@@ -58,7 +61,7 @@ export function chooseBackup(archives: readonly StoredArchive[], wish: RestoreWi
   }
   return dateOfBackupId(backup) === undefined
     ? chooseArchive(archives, wish, backup)
-    : chooseById(wanted, places, backup);
+    : chooseById(wanted, ofVolumes, places, backup);
 }
 
 function chooseNewest(archives: readonly StoredArchive[], places: readonly VolumePlace[]): BackupChoice {
@@ -83,10 +86,18 @@ function chooseNewest(archives: readonly StoredArchive[], places: readonly Volum
 
 function chooseById(
   archives: readonly StoredArchive[],
+  all: readonly StoredArchive[],
   places: readonly VolumePlace[],
   backup: string,
 ): BackupChoice {
   const parts = archives.filter(archive => archive.backup === backup);
+  const lacking = all.find(archive => archive.backup === backup && archive.isIncomplete);
+  if (lacking !== undefined) {
+    return notFound(
+      `The backup ${backup} is incomplete: not all of the volume ${lacking.volume} on ${lacking.node} could be read. ` +
+        `To restore what there is of it, name the snapshot: ${lacking.name}.`,
+    );
+  }
   if (parts.length === 0) {
     return notFound(`There is no backup ${backup} of ${describeVolumes(places)}.${describeNewest(archives)}`);
   }

@@ -2,6 +2,10 @@
 export const backupEngines = ['offen', 'restic'] as const;
 export type BackupEngine = (typeof backupEngines)[number];
 
+/** How deep a backup is checked: what was just written, all of the store, or all and every byte of it. */
+export const verifyDepths = ['snapshot', 'repository', 'data'] as const;
+export type VerifyDepth = (typeof verifyDepths)[number];
+
 /** Where backups of one service go. All of them are under a prefix of the service's own: its name and a slash. */
 export interface BackupStore {
   readonly engine: BackupEngine;
@@ -55,6 +59,8 @@ export interface StoredArchive {
   readonly sizeBytes?: number;
   /** Of the target `local`: the node whose volume holds it. */
   readonly nodeId?: string;
+  /** Not all of the volume could be read. A restore takes it by its own name only. */
+  readonly isIncomplete?: true;
 }
 
 /** One backup of a service, as the store has it. */
@@ -63,7 +69,7 @@ export interface BackupSummary {
   readonly id: string;
   /** ISO 8601 in UTC. */
   readonly createdAt: string;
-  /** Every volume that the labels name is in it. */
+  /** Every volume that the labels name is in it, as a whole. */
   readonly isComplete: boolean;
   readonly archives: readonly StoredArchive[];
 }

@@ -1,5 +1,5 @@
 import { type ProviderName, providerNames, webhookEvents } from '../../providers/provider.ts';
-import { backupEngines } from './backup.ts';
+import { backupEngines, verifyDepths } from './backup.ts';
 import {
   booleanValue,
   bucketValue,
@@ -214,6 +214,12 @@ export const backupLabels = {
     'Days that a backup is kept.',
   ),
   engine: define('backup.engine', oneOf(backupEngines), 'Program that makes the backup. Default `offen`.'),
+  verify: define(
+    'backup.verify',
+    oneOf(verifyDepths),
+    'What is checked after the upload: `snapshot`: what was just written; `repository`: all that restic has of the service; `data`: every byte of that too. Default `snapshot`.',
+  ),
+  verifyTimeout: define('backup.verify.timeout', durationMsValue, 'Time for that check.'),
   target: define('backup.target', oneOf(['s3', 'local'] as const), 'Where it goes. Default `s3`.'),
 };
 

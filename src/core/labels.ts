@@ -1,5 +1,5 @@
 import { type ProviderName, providerNames, type WebhookEvent } from '../../providers/provider.ts';
-import type { BackupEngine } from './backup.ts';
+import type { BackupEngine, VerifyDepth } from './backup.ts';
 import type { ImagePattern } from './image-policy.ts';
 import {
   actionLabels,
@@ -96,6 +96,8 @@ export interface BackupLabels extends ActionLabels {
   /** For one volume. */
   readonly uploadTimeoutMs?: number;
   readonly engine: BackupEngine;
+  readonly verify: VerifyDepth;
+  readonly verifyTimeoutMs?: number;
   readonly target: 's3' | 'local';
   readonly s3: S3Labels;
 }
@@ -254,6 +256,7 @@ function readBackup(reader: LabelReader, isEnabled: boolean): Omit<BackupLabels,
     volumes: [...new Set(reader.read(labels.volumes) ?? [])],
     engine: reader.read(labels.engine) ?? 'offen',
     target: reader.read(labels.target) ?? 's3',
+    verify: reader.read(labels.verify) ?? 'snapshot',
     s3: defined({
       url: reader.read(labels.s3Url),
       isHttps: reader.read(labels.s3Https),
@@ -268,6 +271,7 @@ function readBackup(reader: LabelReader, isEnabled: boolean): Omit<BackupLabels,
       startTimeoutMs: reader.read(labels.startTimeout),
       uploadTimeoutMs: reader.read(labels.volumesTimeout),
       isShared: reader.read(labels.volumesShared),
+      verifyTimeoutMs: reader.read(labels.verifyTimeout),
     }),
   };
 }

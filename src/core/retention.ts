@@ -6,6 +6,8 @@ export interface KeptBackup {
   readonly stem: string;
   /** The id of the backup. */
   readonly backup: string;
+  /** It lacks something, so it never counts as the newest. */
+  readonly isIncomplete?: true;
 }
 
 /** An archive or a snapshot in a store. */
@@ -31,12 +33,23 @@ export function chooseOutdated<T extends KeptBackup>(
     const at = dateOfBackupId(item.backup)?.getTime();
     return at === undefined || at > now.getTime() + TOLERANCE_MS ? [] : [{ item, at }];
   });
-  const newest = new Map<string, number>();
-  for (const { item, at } of known) {
-    newest.set(item.stem, Math.max(at, newest.get(item.stem) ?? at));
+  const newest = newestByStem(known);
+  // Where there is nothing better, what lacks something is better than nothing.
+  for (const [stem, at] of newestByStem(known.filter(({ item }) => !item.isIncomplete))) {
+    newest.set(stem, at);
   }
   const deadline = now.getTime() - retentionDays * DAY_MS;
   return known
     .filter(({ item, at }) => at < deadline && at !== newest.get(item.stem))
     .map(({ item }) => item);
+}
+
+function newestByStem(
+  known: readonly { readonly item: KeptBackup; readonly at: number }[],
+): Map<string, number> {
+  const newest = new Map<string, number>();
+  for (const { item, at } of known) {
+    newest.set(item.stem, Math.max(at, newest.get(item.stem) ?? at));
+  }
+  return newest;
 }

@@ -1,4 +1,4 @@
-import type { BackupStore, VolumeReport } from './backup.ts';
+import type { BackupStore, VerifyDepth, VolumeReport } from './backup.ts';
 import type { HelperReport, TaskReport } from './helper.ts';
 import type { ImagePattern } from './image-policy.ts';
 import type { ImageReference } from './image-reference.ts';
@@ -42,7 +42,7 @@ export type ServiceWork =
   /** Writes each located volume to the store. */
   | { readonly kind: 'upload'; readonly store: BackupStore }
   /** Reads from the store that what `upload` wrote is there, and whole. */
-  | { readonly kind: 'verify-backup'; readonly store: BackupStore }
+  | { readonly kind: 'verify-backup'; readonly store: BackupStore; readonly depth: VerifyDepth }
   /** Removes from the store what is older than the retention, and never the last good one of a volume. */
   | { readonly kind: 'forget-backups'; readonly store: BackupStore }
   | {

@@ -15,8 +15,12 @@ export interface ListedSnapshot {
   readonly backup: string;
   /** Of the files in it; only restic from 0.17 on says it. */
   readonly sizeBytes?: number;
+  /** It lacks what could not be read. */
+  readonly isIncomplete?: true;
 }
 
+/** The tag of a snapshot that lacks something. */
+const INCOMPLETE = 'incomplete';
 const SNAPSHOT_ID = /^[0-9a-f]{64}$/;
 
 /**
@@ -44,7 +48,8 @@ export function readSnapshots(json: string): readonly ListedSnapshot[] {
     }
     const bytes = isRecord(summary) ? summary.total_bytes_processed : undefined;
     const size = typeof bytes === 'number' ? { sizeBytes: bytes } : {};
-    return [{ id, node: hostname, volume, service, backup, ...size }];
+    const lacks = Array.isArray(tags) && tags.includes(INCOMPLETE) ? ({ isIncomplete: true } as const) : {};
+    return [{ id, node: hostname, volume, service, backup, ...size, ...lacks }];
   });
 }
 

@@ -1,3 +1,4 @@
+import type { OperationErrorCode } from '../core/errors.ts';
 import type { HelperReport, HelperService } from '../core/helper.ts';
 import { showable } from '../core/outside-text.ts';
 import { after, type Clock, poll } from './clock.ts';
@@ -24,8 +25,11 @@ export interface HelperOutcome {
   readonly report: HelperReport;
   /** Why it did not succeed. */
   readonly message?: string;
-  /** Where it is not the command that failed. */
-  readonly code?: 'node_unavailable';
+  /** Where it is known better than that a command failed. */
+  readonly code?: Extract<
+    OperationErrorCode,
+    'node_unavailable' | 'store_busy' | 'store_unavailable' | 'backup_not_found'
+  >;
   /** All that it printed, of helpers whose output is data; also where the command itself failed. */
   readonly output?: TaskOutput;
 }

@@ -43,6 +43,7 @@ export interface ServiceSpecJson {
       readonly Mounts?: readonly MountJson[] | null;
       /** Nanoseconds. */
       readonly StopGracePeriod?: number;
+      readonly Hostname?: string;
     };
     readonly ForceUpdate?: number;
     readonly LogDriver?: LogDriverJson | null;
@@ -184,6 +185,7 @@ export function readService(json: ServiceJson): Service {
     // The Engine answers an empty object where the swarm has none.
     ...(update && { update: readUpdateStatus(update, json.UpdateStatus) }),
     ...optionalLogDriver('logDriver', spec.TaskTemplate.LogDriver),
+    ...(spec.TaskTemplate.ContainerSpec?.Hostname && { hostname: spec.TaskTemplate.ContainerSpec.Hostname }),
   };
 }
 

@@ -32,6 +32,8 @@ export interface Service {
   readonly updateMonitorMs: number;
   /** Absent: that of the swarm, or of the node. */
   readonly logDriver?: LogDriver;
+  /** Of the containers of its tasks, where the spec names one. */
+  readonly hostname?: string;
   /** Which nodes its tasks may run on: `node.role == manager` … */
   readonly constraints: readonly string[];
   /** What its tasks get to end by themselves before they are killed, milliseconds. */

@@ -7,6 +7,7 @@ export const backupDefaults: BackupDefaults = {
   stopTimeoutMs: 30_000,
   uploadTimeoutMs: 600_000,
   startTimeoutMs: 300_000,
+  verifyTimeoutMs: undefined,
   store: {
     s3: {
       url: 's3.test:9000',

@@ -33,6 +33,8 @@ suite('the labels of a backup', () => {
       'backup.volume-list-upload.s3.retention-days': '8',
       'backup.engine': 'restic',
       'backup.target': 'local',
+      'backup.verify': 'data',
+      'backup.verify.timeout': '6',
     });
     assert.deepEqual(faults, []);
     assert.deepEqual(backup, {
@@ -46,6 +48,8 @@ suite('the labels of a backup', () => {
       startTimeoutMs: 3,
       volumes: ['volume1', 'volume_2.x', 'volume-3'],
       uploadTimeoutMs: 5,
+      verify: 'data',
+      verifyTimeoutMs: 6,
       s3: {
         url: 's3-api.domain.com:9000',
         isHttps: false,

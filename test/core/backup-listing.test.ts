@@ -224,6 +224,39 @@ suite('by name', () => {
   });
 });
 
+suite('an archive that lacks something', () => {
+  const places = [place('n1', 'data'), place('n1', 'dump')];
+  const name = 'f'.repeat(64);
+  const lacking = { ...archive('n1', 'data', newest), name, isIncomplete: true as const };
+  const stored = [
+    archive('n1', 'data', old),
+    archive('n1', 'dump', old),
+    lacking,
+    archive('n1', 'dump', newest),
+  ];
+
+  test('is passed over where no backup is named, and refused where its backup is', () => {
+    const chosen = chooseBackup(stored, { volumes: ['data', 'dump'], places, now: new Date('2026-11-23') });
+    assert.equal(chosen.isFound && chosen.backup, old);
+    assert.match(
+      String(choose(stored, { places, backup: newest })),
+      new RegExp(`is incomplete: not all of the volume data on n1 could be read.*name the snapshot: ${name}`),
+    );
+  });
+
+  test('is restored by its own name, and stands in the way of no other volume', () => {
+    const byName = chooseBackup(stored, { volumes: ['data', 'dump'], places, now: new Date(), backup: name });
+    assert.deepEqual(byName.isFound && byName.choices.map(({ archive: taken }) => taken), [lacking]);
+    const wish = { volumes: ['dump'], places: [place('n1', 'dump')], now: new Date(), backup: newest };
+    assert.equal(chooseBackup(stored, wish).isFound, true);
+  });
+
+  test('makes its backup incomplete', () => {
+    const [first, second] = summarizeBackups(stored, ['data', 'dump']);
+    assert.deepEqual([first?.isComplete, second?.isComplete], [false, true]);
+  });
+});
+
 test('a summary has each backup once, newest first, and says what is missing', () => {
   const archives = [
     archive('n1', 'data', old),

@@ -107,6 +107,10 @@ suite('the plan of a backup', () => {
     };
     const times = { ...all, exec: 1, stop: 2, upload: 3, start: 4, verify: 3, forget: 3 };
     assert.deepEqual(timesOf(plan(backup, database(own))), times);
+    const verifyMs = (labels: Labels, verifyTimeoutMs?: number) =>
+      timesOf(plan(backup, database(labels), { ...backupDefaults, verifyTimeoutMs })).verify;
+    assert.equal(verifyMs({}, 7), 7);
+    assert.equal(verifyMs({ 'backup.verify.timeout': '8' }, 7), 8);
   });
 
   test('has the shell of the label over that of the environment', () => {

@@ -86,6 +86,8 @@ suite('labels of the contract', () => {
     'backup.volume-list-upload.s3.retention-days': '8',
     'backup.engine': 'restic',
     'backup.target': 'local',
+    'backup.verify': 'repository',
+    'backup.verify.timeout': '60_000',
   };
   const every: Labels = {
     ...Object.fromEntries(
@@ -314,6 +316,8 @@ suite('a bad value is a fault that names label, value and what is right', () => 
     'backup.volume-list-upload.s3.retention-days': ['0', '-1', '1.5', '36501', '08', '5_0'],
     'backup.engine': ['Restic', 'borg', ''],
     'backup.target': ['S3', 'ftp', ''],
+    'backup.verify': ['Data', 'none', ''],
+    'backup.verify.timeout': ['0', 'x'],
   };
   for (const [key, values] of Object.entries(bad)) {
     test(key, () => {

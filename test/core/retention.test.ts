@@ -21,6 +21,13 @@ describe('retention', () => {
     assert.deepEqual(outdated(of('a', 3, 2, 1), 0), [`a ${daysAgo(3)}`, `a ${daysAgo(2)}`]);
   });
 
+  test('one that lacks something is never the newest, unless there is no better', () => {
+    const lacking = (stem: string, ...days: readonly number[]) =>
+      of(stem, ...days).map(each => ({ ...each, isIncomplete: true as const }));
+    assert.deepEqual(outdated([...of('a', 20), ...lacking('a', 10)]), [`a ${daysAgo(10)}`]);
+    assert.deepEqual(outdated(lacking('a', 20, 10)), [`a ${daysAgo(20)}`]);
+  });
+
   test('of one id all stay or all go', () => {
     assert.deepEqual(outdated(of('a', 40, 40)), []);
     assert.equal(outdated(of('a', 40, 40, 1)).length, 2);

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import type { BackupStore } from '../../src/core/backup.ts';
 import { volumeFolder } from '../../src/engine/backup/restore-folder.ts';
-import { unpacking } from '../../src/engine/backup/unpack.ts';
+import { archiveUnpacking } from '../../src/engine/backup/unpack.ts';
 import { type TarEntry, tar, tarGz, volumeEntries } from '../fixtures/tar.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import type { CommandResult } from '../lab/run-command.ts';
@@ -16,7 +16,6 @@ describe('archives', { timeout: 300_000 }, () => {
   const volume = 'archives-data';
   const name = `node-1_${volume}_2026-11-22T03-00-00Z.tar.gz`;
   const store: BackupStore = { engine: 'offen', prefix: 'shop', target: { kind: 'local' }, retentionDays: 5 };
-  const place = { nodeId: 'id', nodeName: 'node-1', volume };
   const archive = { name, node: 'node-1', volume, backup: '2026-11-22T03-00-00Z' };
   const old = 'keep\n';
   let lab: Lab;
@@ -54,12 +53,12 @@ describe('archives', { timeout: 300_000 }, () => {
       environment = {},
       mounts,
       image,
-    } = unpacking(
-      { rclone: lab.images.rclone, restic: lab.images.restic },
-      store,
-      { archive, place },
-      { type: 'volume', source: volume, target: volumeFolder, isReadOnly: false },
-    );
+    } = archiveUnpacking(lab.images.rclone, store, archive, {
+      type: 'volume',
+      source: volume,
+      target: volumeFolder,
+      isReadOnly: false,
+    });
     const [program = '', ...rest] = command;
     return lab.manager.docker([
       ...['run', '--rm', '--read-only', '--network', 'none', '--cap-drop', 'ALL'],

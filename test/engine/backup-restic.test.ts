@@ -50,7 +50,7 @@ suite('backup with restic', () => {
 
   test('passes over what a link that somebody puts into a volume meanwhile leads to', async () => {
     const { writers } = await openUploaded();
-    assert.ok(writers.every(({ command }) => command[2]?.includes('restic backup --one-file-system ')));
+    assert.ok(writers.every(({ command }) => command[2]?.includes(' backup --one-file-system ')));
   });
 
   test('writes each node into its own, where every node has one', async () => {
@@ -82,6 +82,57 @@ suite('backup with restic', () => {
       await shop.locate();
       shop.helpersSay(() => ({ stdout }));
       assert.equal((await shop.upload(resticStore)).error?.code, 'upload_failed');
+    }
+  });
+
+  test('what could not be read fails it, and is named; the snapshot is kept', async () => {
+    const summary = '{"message_type":"summary","snapshot_id":"12345678","total_bytes_processed":1}';
+    const unreadable = (name: string) =>
+      `unreadable {"error":{"message":"open /backup/data/${name}: permission denied"},"item":"/backup/data/${name}"}`;
+    const names = Array.from({ length: 12 }, (_, index) => `file-${index}`);
+    for (const [marked, words] of [
+      [[`marked ${'b'.repeat(64)}`], /snapshot bbbbbbbb has the rest.*by this name only/],
+      [[], /was removed, for it could not be marked/],
+    ] as const) {
+      const shop = openBackup();
+      shop.helpersSay(volumesOn({ 'node-1': both }));
+      await shop.locate(['data']);
+      shop.helpersSay(() => ({ exitCode: 3, stdout: [...names.map(unreadable), ...marked, summary] }));
+      const { status, error, message = '' } = await shop.upload(resticStore);
+      assert.deepEqual([status, error?.code], ['failed', 'backup_not_whole']);
+      assert.match(
+        message,
+        /12 files or folders: file-0 \(permission denied\), .* and 2 more, could not be read/,
+      );
+      assert.match(message, words);
+    }
+  });
+
+  test('a check that takes too long says so, and nothing of the backup', async () => {
+    const shop = await openUploaded();
+    shop.helpersSay(() => ({
+      exitCode: 98,
+      stdout: ['[{"paths":["/backup/data'],
+      stderr: ['Fatal: context canceled'],
+    }));
+    const outcome = await shop.verify(resticStore);
+    assert.deepEqual([outcome.status, outcome.error?.code], ['timed_out', 'timed_out']);
+    assert.match(
+      outcome.error?.message ?? '',
+      /^The backup is written, and was not checked to the end\. .* time-out of 60000 ms\..*backup\.verify\.timeout/,
+    );
+    assert.doesNotMatch(outcome.error?.message ?? '', /not whole|paths/);
+    assert.equal(shop.context.kept, undefined);
+  });
+
+  test('the check is as deep as it is told', async () => {
+    for (const depth of ['snapshot', 'repository', 'data'] as const) {
+      const shop = await openUploaded();
+      shop.helpersSay(() => ({
+        stdout: [JSON.stringify([snapshot(0, 'data', shop.id), snapshot(1, 'more', shop.id)])],
+      }));
+      assert.equal((await shop.verify(resticStore, depth)).status, 'succeeded');
+      assert.deepEqual(shop.helpers.map(valuesOf), [['shop', depth, 'a'.repeat(8), 'b'.repeat(8)]]);
     }
   });
 

@@ -1,4 +1,4 @@
-import type { BackupStore } from '../../src/core/backup.ts';
+import type { BackupStore, VerifyDepth } from '../../src/core/backup.ts';
 import type { HelperService } from '../../src/core/helper.ts';
 import type { Step } from '../../src/core/step.ts';
 import { serviceTarget } from '../../src/core/target.ts';
@@ -58,7 +58,8 @@ export function openBackup(change: Partial<Service> = {}) {
     locate: (volumes: readonly string[] = ['data', 'more'], isStopped = false) =>
       step({ kind: 'locate-volumes', volumes, isStopped }),
     upload: (to = store) => step({ kind: 'upload', store: to }),
-    verify: (to = store) => step({ kind: 'verify-backup', store: to }),
+    verify: (to = store, depth: VerifyDepth = 'snapshot') =>
+      step({ kind: 'verify-backup', store: to, depth }),
     forget: (to = store) => step({ kind: 'forget-backups', store: to }),
   };
 }

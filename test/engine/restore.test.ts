@@ -470,48 +470,44 @@ suite('what a store has', () => {
       [{ volumes: volumesOn({}, ['swarm-utils-backups']) }, local],
       [{ rclone: () => ({ exitCode: 3, stderr: ['directory not found'] }) }, local],
       [{ restic: () => ({ exitCode: 10 }) }, restic],
-      [
-        {
-          restic: () => ({
-            exitCode: 1,
-            stderr: [
-              'Fatal: unable to open config file: Stat: The specified key does not exist.',
-              'Is there a repository at the following location?',
-            ],
-          }),
-        },
-        restic,
-      ],
     ] as const) {
       assert.deepEqual(await openShop(answers, change).list(), []);
     }
   });
 
   test('is not nothing because it can not be read', async () => {
-    for (const [answers, change, message] of [
-      [{ rclone: () => ({ exitCode: 1, stderr: ['AccessDenied'] }) }, {}, /can't be listed: .*AccessDenied/],
-      [{ rclone: () => ({ exitCode: 3 }) }, {}, /no bucket backups/],
-      [{ rclone: () => ({ stdout: ['<html>'] }) }, {}, /can not be read/],
-      [{ rclone: () => ({ stdout: ['{}'] }) }, {}, /can not be read/],
-      [{ volumes: () => ({ exitCode: 1, stderr: ['Cannot connect'] }) }, local, /Cannot connect/],
+    const unavailable = 'store_unavailable';
+    for (const [answers, change, code, message] of [
       [
-        { restic: () => ({ exitCode: 1, stderr: ['Fatal: wrong password or no key found'] }) },
+        { rclone: () => ({ exitCode: 1, stderr: ['AccessDenied'] }) },
+        {},
+        unavailable,
+        /can't be listed: .*AccessDenied/,
+      ],
+      [{ rclone: () => ({ exitCode: 3 }) }, {}, unavailable, /no bucket backups/],
+      [{ rclone: () => ({ stdout: ['<html>'] }) }, {}, 'helper_failed', /can not be read/],
+      [{ rclone: () => ({ stdout: ['{}'] }) }, {}, 'helper_failed', /can not be read/],
+      [
+        { volumes: () => ({ exitCode: 1, stderr: ['Cannot connect'] }) },
+        local,
+        'helper_failed',
+        /Cannot connect/,
+      ],
+      [
+        { restic: () => ({ exitCode: 12, stderr: ['Fatal: wrong password'] }) },
         restic,
+        unavailable,
         /wrong password/,
       ],
-      [{ restic: () => ({ exitCode: 12 }) }, restic, /can't be listed/],
       [
-        {
-          restic: () => ({
-            exitCode: 1,
-            stderr: ['Fatal: unable to open config file: Stat: Access Denied.', 'Is there a repository at'],
-          }),
-        },
+        { restic: () => ({ exitCode: 97, stderr: ['Stat: Access Denied.', 'Is there a repository at'] }) },
         restic,
-        /Access Denied/,
+        unavailable,
+        /can not be used.* It printed: Stat: Access Denied\.$/,
       ],
+      [{ restic: () => ({ exitCode: 98 }) }, restic, 'timed_out', /longer than its time-out of 60000 ms/],
     ] as const) {
-      await assert.rejects(openShop(answers, change).list(), { code: 'helper_failed', message });
+      await assert.rejects(openShop(answers, change).list(), { code, message });
     }
     await assert.rejects(openShop({ rclone: () => ({ hangs: true }) }).list(), { code: 'timed_out' });
   });

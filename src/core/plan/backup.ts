@@ -1,4 +1,3 @@
-import type { BackupStore } from '../backup.ts';
 import { planStore, type StoreDefaults } from '../backup-store.ts';
 import type { BackupLabels } from '../labels.ts';
 import type { Step } from '../step.ts';
@@ -14,6 +13,8 @@ export interface BackupDefaults {
   /** Of one volume. */
   readonly uploadTimeoutMs: number;
   readonly startTimeoutMs: number;
+  /** Absent: as long as for an upload. */
+  readonly verifyTimeoutMs: number | undefined;
   readonly store: StoreDefaults;
 }
 
@@ -56,13 +57,15 @@ export function planBackup(
     ...(stop === undefined ? [] : [stop]),
     step('upload', { kind: 'upload', store }),
     ...(start === undefined ? [] : [start]),
-    ...inStore(store, step),
-  ];
-}
-
-function inStore(store: BackupStore, step: (name: string, work: Step['work']) => Step): readonly Step[] {
-  return [
-    step('verify', { kind: 'verify-backup', store }),
+    {
+      ...step('verify', { kind: 'verify-backup', store, depth: backup.verify }),
+      timeoutMs:
+        backup.verifyTimeoutMs ??
+        backup.uploadTimeoutMs ??
+        backup.timeoutMs ??
+        defaults.verifyTimeoutMs ??
+        defaults.uploadTimeoutMs,
+    },
     step('forget', { kind: 'forget-backups', store }),
   ];
 }

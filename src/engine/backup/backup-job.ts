@@ -1,16 +1,15 @@
 import type { WrittenArchive } from '../../core/archive-checksum.ts';
-import type { BackupStore, VolumePlace, VolumeReport } from '../../core/backup.ts';
+import type { BackupStore, VerifyDepth, VolumePlace, VolumeReport } from '../../core/backup.ts';
 import type { KeptArchive } from '../../core/retention.ts';
 import type { EngineWorld } from '../steps/step-executor.ts';
-import type { RunStoreCommand } from './store-commands.ts';
+import type { StoreRunner } from './store-commands.ts';
 
 /** One step of a backup, for the programs that do it. */
-export interface BackupJob {
+export interface BackupJob extends StoreRunner {
   readonly world: EngineWorld;
   readonly store: BackupStore;
   /** The id of the backup. */
   readonly backup: string;
-  readonly run: RunStoreCommand;
 }
 
 /** What is in a store after a backup. */
@@ -28,7 +27,7 @@ export interface BackupProgram {
   readonly isParallel: boolean;
   write(job: BackupJob, place: VolumePlace): Promise<WrittenArchive>;
   /** Sees that what was written is there, and whole. */
-  inspect(job: BackupJob, written: readonly PlacedArchive[]): Promise<InspectedStore>;
+  inspect(job: BackupJob, written: readonly PlacedArchive[], depth: VerifyDepth): Promise<InspectedStore>;
   remove(job: BackupJob, archives: readonly KeptArchive[]): Promise<void>;
 }
 

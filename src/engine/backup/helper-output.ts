@@ -5,13 +5,18 @@ import type { HelperOutcome } from '../run-helper.ts';
 /**
  * The lines of a helper that ran for what it prints.
  * @param what begins the message when it failed: "The volumes of worker-1 can't be listed"
- * @throws OperationError `helper_failed`, `timed_out`, `node_unavailable`
+ * @param code where it is the command itself that failed
+ * @throws OperationError with this code, `timed_out` or `node_unavailable`
  */
-export function linesOf(outcome: HelperOutcome, what: string): readonly string[] {
+export function linesOf(
+  outcome: HelperOutcome,
+  what: string,
+  code: OperationErrorCode = 'helper_failed',
+): readonly string[] {
   if (outcome.status === 'succeeded' && outcome.output !== undefined) {
     return outcome.output.stdout;
   }
-  throw new OperationError(codeOf(outcome, 'helper_failed'), `${what}: ${describeEnd(outcome)}`);
+  throw new OperationError(codeOf(outcome, code), `${what}: ${describeEnd(outcome)}`);
 }
 
 /** @param code where it is the command itself that failed */

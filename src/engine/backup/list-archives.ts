@@ -5,14 +5,16 @@ import type { HelperService } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
 import { readFiles, readSnapshots } from '../../core/store-listing.ts';
 import { createGate } from '../gate.ts';
-import type { HelperOutcome } from '../run-helper.ts';
 import { runPlacedHelper } from '../run-placed-helper.ts';
 import { settleAll } from '../settle-all.ts';
 import type { EngineWorld } from '../steps/step-executor.ts';
 import type { Node } from '../swarm.ts';
 import { linesOf } from './helper-output.ts';
 import { type Looking, listVolumes } from './list-volumes.ts';
-import { rcloneAccess, resticAccess } from './store-access.ts';
+import { listSnapshots } from './programs/restic-scripts.ts';
+import { resticExit } from './programs/restic-shell.ts';
+import { exitCodeOf, runRestic } from './programs/run-restic.ts';
+import { rcloneAccess } from './store-access.ts';
 
 /** What helps to read the names of archives. */
 export interface KnownNames {
@@ -26,8 +28,6 @@ const MAX_ENTRIES = 50_000;
 const NODES_AT_ONCE = 10;
 /** Of rclone: there is no such folder, or no such bucket. @see https://rclone.org/docs/#exit-code */
 const RCLONE_NOT_FOUND = 3;
-/** Of restic, from 0.17 on: there is no repository. @see https://restic.readthedocs.io/en/stable/075_scripting.html */
-const RESTIC_NO_REPOSITORY = 10;
 /** A server that does not answer is given up on, long before the helper is. */
 const RCLONE_PATIENCE = [
   '--retries',
@@ -44,7 +44,8 @@ const RCLONE_PATIENCE = [
  * Every archive or snapshot of a service that a store has. What is in it and is none of ours is passed over: whoever may
  * write there may name things as he likes.
  * @param nodes that helpers can run on, at least one; of the target `local` those whose backups are looked for
- * @throws OperationError `helper_failed`, `timed_out`, `helper_busy`, `backup_target_incomplete`
+ * @throws OperationError `store_unavailable`, `timed_out`, `helper_busy`, `backup_target_incomplete`; `helper_failed` for a node
+ *   that does not say which volumes it has
  * @throws SwarmError
  */
 export async function listArchives(
@@ -79,23 +80,31 @@ async function listOn(
   { service, step, timeoutMs }: Looking,
   known: KnownNames,
 ): Promise<readonly StoredArchive[]> {
-  const isRestic = store.engine === 'restic';
-  const outcome = await runPlacedHelper(world, {
-    ...(isRestic ? resticList(world, store) : rcloneList(world, store)),
-    name: helperName(`${step}-backups`, service, node.id),
-    nodeId: node.id,
-    timeoutMs,
-    printsData: true,
-  });
-  if (isRestic ? hasNoRepository(outcome) : exitCodeOf(outcome) === RCLONE_NOT_FOUND) {
-    if (!isRestic && store.target.kind === 's3') {
-      // A prefix without objects is no fault there.
-      throw new OperationError('helper_failed', `There is no bucket ${store.target.bucket}.`);
-    }
-    return [];
+  const call = { name: helperName(`${step}-backups`, service, node.id), nodeId: node.id, timeoutMs };
+  const failure = `The backups of ${service.name} can't be listed`;
+  if (store.engine === 'restic') {
+    // Without a lock: nobody else is at work on the service, and its keys may be allowed to read only.
+    const outcome = await runRestic(world, store, {
+      ...call,
+      owner: service,
+      script: listSnapshots,
+      values: [],
+      lockMs: 0,
+      isReadOnly: true,
+    });
+    return exitCodeOf(outcome) === resticExit.noRepository
+      ? []
+      : snapshotsOf(linesOf(outcome, failure, 'store_unavailable').join('\n'), store);
   }
-  const text = linesOf(outcome, `The backups of ${service.name} can't be listed`).join('\n');
-  return isRestic ? snapshotsOf(text, store) : archivesOf(text, known);
+  const outcome = await runPlacedHelper(world, { ...rcloneList(world, store), ...call, printsData: true });
+  if (exitCodeOf(outcome) !== RCLONE_NOT_FOUND) {
+    return archivesOf(linesOf(outcome, failure, 'store_unavailable').join('\n'), known);
+  }
+  if (store.target.kind === 's3') {
+    // A prefix without objects is no fault there.
+    throw new OperationError('store_unavailable', `There is no bucket ${store.target.bucket}.`);
+  }
+  return [];
 }
 
 type Listing = Pick<HelperService, 'image' | 'command' | 'mounts' | 'environment' | 'secrets'>;
@@ -107,15 +116,6 @@ function rcloneList(world: EngineWorld, store: BackupStore): Listing {
     image: world.settings.backupImages.rclone,
     command: ['rclone', 'lsjson', ...options, root],
     ...{ environment, secrets, mounts },
-  };
-}
-
-/** Without a lock: nobody else is at work on the service, and its keys may be allowed to read only. */
-function resticList(world: EngineWorld, store: BackupStore): Listing {
-  return {
-    image: world.settings.backupImages.restic,
-    command: ['restic', 'snapshots', '--json', '--no-lock'],
-    ...resticAccess(store, { isReadOnly: true }),
   };
 }
 
@@ -147,24 +147,4 @@ function read<T>(readListing: (json: string) => readonly T[], json: string): rea
     }
     throw error;
   }
-}
-
-/**
- * Before 0.17 only its words tell, and the first half of them stands before every reason why it can't be opened. A bucket or
- * an access key that "does not exist" is another matter.
- */
-function hasNoRepository(outcome: HelperOutcome): boolean {
-  return (
-    exitCodeOf(outcome) === RESTIC_NO_REPOSITORY ||
-    (outcome.status === 'failed' &&
-      outcome.report.tasks.some(({ logs }) =>
-        logs.some(line =>
-          /unable to open config file: .*(?:key does not exist|no such file or directory)/i.test(line),
-        ),
-      ))
-  );
-}
-
-function exitCodeOf({ report }: HelperOutcome): number | undefined {
-  return report.tasks.at(-1)?.exitCode;
 }

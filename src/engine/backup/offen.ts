@@ -1,6 +1,6 @@
 import { areSameSums, provesSums, readSums, showChecksum } from '../../core/archive-checksum.ts';
 import { archiveName, splitArchiveName } from '../../core/archive-name.ts';
-import type { VolumeReport } from '../../core/backup.ts';
+import type { VerifyDepth, VolumeReport } from '../../core/backup.ts';
 import { type ListedFile, readEntityTags, readFiles } from '../../core/store-listing.ts';
 import { type BackupJob, type BackupProgram, byStore, type PlacedArchive } from './backup-job.ts';
 import { offenAccess, rcloneAccess } from './store-access.ts';
@@ -45,9 +45,11 @@ export const offen: BackupProgram = {
     return { name, node, volume, backup, sizeBytes: sums.sizeBytes, sums, ...where };
   },
 
-  async inspect(job, written) {
+  async inspect(job, written, depth) {
     const stores = await Promise.all(
-      byStore(job.store, written.map(withNode)).map(([nodeId, items]) => inspectStore(job, nodeId, items)),
+      byStore(job.store, written.map(withNode)).map(([nodeId, items]) =>
+        inspectStore(job, nodeId, items, depth),
+      ),
     );
     const readAgain = stores.reduce((sum, { readCount }) => sum + readCount, 0);
     return {
@@ -89,7 +91,7 @@ function withNode(item: PlacedArchive): Item {
   return { ...item, nodeId: item.place.nodeId };
 }
 
-async function inspectStore(job: BackupJob, nodeId: string, items: readonly Item[]) {
+async function inspectStore(job: BackupJob, nodeId: string, items: readonly Item[], depth: VerifyDepth) {
   const isLocal = job.store.target.kind === 'local';
   const names = items.map(({ archive }) => archive.name);
   const first = await inspectNode(job, nodeId, isLocal ? names : []);
@@ -101,9 +103,11 @@ async function inspectStore(job: BackupJob, nodeId: string, items: readonly Item
       throw new StoreFailure(`${archive.name} was written with ${archive.sizeBytes} bytes, and ${what}.`);
     }
   }
-  const unproven = isLocal
-    ? items
-    : items.filter(({ archive: { name, sums } }) => !(sums && provesSums(first.tags.get(name), sums)));
+  // To read it all is deeper than to trust the server's tags.
+  const unproven =
+    isLocal || depth === 'data'
+      ? items
+      : items.filter(({ archive: { name, sums } }) => !(sums && provesSums(first.tags.get(name), sums)));
   const again = isLocal || unproven.length === 0 ? first : await inspectNode(job, nodeId, namesOf(unproven));
   for (const { archive } of unproven) {
     const found = again.sums.get(archive.name);
@@ -115,7 +119,7 @@ async function inspectStore(job: BackupJob, nodeId: string, items: readonly Item
     nodeId,
     files: first.files,
     volumes: items.map(reportOf),
-    readCount: isLocal ? 0 : unproven.length,
+    readCount: isLocal || depth === 'data' ? 0 : unproven.length,
   };
 }
 

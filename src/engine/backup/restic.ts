@@ -1,14 +1,20 @@
 import type { WrittenArchive } from '../../core/archive-checksum.ts';
+import { readSummary } from '../../core/backup/restic-summary.ts';
 import type { VolumePlace, VolumeReport } from '../../core/backup.ts';
 import { type ListedSnapshot, readSnapshots } from '../../core/store-listing.ts';
 import { type BackupJob, type BackupProgram, byStore } from './backup-job.ts';
-import { resticAccess } from './store-access.ts';
+import { inspectRepository, removeSnapshots, writeSnapshot } from './programs/restic-scripts.ts';
+import { resticExit } from './programs/restic-shell.ts';
 import { StoreFailure } from './store-commands.ts';
-import { inspectRepository, removeSnapshots, shell, writeSnapshot } from './store-scripts.ts';
 
 const SNAPSHOTS_AT_ONCE = 200;
+/** The service is down meanwhile, and `locate` has seen that nobody is at work in the repository. */
+const UPLOAD_LOCK_MS = 30_000;
+/** Nobody waits for what comes later. */
+const LOCK_MS = 120_000;
+const MAX_NAMED = 10;
 
-/** Snapshots in a repository of the service's own. Nobody else works on it, for the service is locked. */
+/** Snapshots in a repository of the service's own. Of ours nobody else works on it, for the service is locked. */
 export const restic: BackupProgram = {
   // They would wait for each other's locks.
   isParallel: false,
@@ -16,27 +22,31 @@ export const restic: BackupProgram = {
   async write(job, place) {
     const { nodeId, nodeName: node, volume } = place;
     const { store, backup } = job;
-    const lines = await write(job, place);
-    const summary = readSummary(lines);
+    const { lines, exitCode } = await write(job, place);
+    const summary = readSummary(lines, `/backup/${volume}`);
     if (summary === undefined) {
       throw new StoreFailure(`restic did not say what it made of volume ${volume} of ${node}.`);
     }
+    const { name, sizeBytes, vanished, unreadable, marked } = summary;
+    if (exitCode === resticExit.incomplete && !(unreadable.length === 0 && vanished.length > 0)) {
+      throw new StoreFailure(describeIncomplete(place, unreadable, marked), { code: 'backup_not_whole' });
+    }
     const where = store.target.kind === 'local' ? { nodeId } : {};
-    return { ...summary, node, volume, backup, ...where };
+    return { name, sizeBytes, node, volume, backup, ...where };
   },
 
-  async inspect(job, written) {
-    const { world, store, run } = job;
+  async inspect(job, written, depth) {
+    const { store, runRestic } = job;
     const items = written.map(item => ({ ...item, nodeId: item.place.nodeId }));
     const stores = await Promise.all(
       byStore(store, items).map(async ([nodeId, own]) => {
-        const lines = await run({
-          failure: 'The repository is not whole, or could not be read',
+        const { lines } = await runRestic({
+          failure: 'The check of the repository did not end well',
           place: nodeId,
           nodeId,
-          image: world.settings.backupImages.restic,
-          command: shell(inspectRepository, store.prefix),
-          access: resticAccess(store),
+          script: inspectRepository,
+          values: [store.prefix, depth, ...own.map(({ archive }) => archive.name)],
+          lockMs: LOCK_MS,
         });
         const snapshots = readListing(lines.join('\n')).filter(({ service }) => service === store.prefix);
         return { nodeId, snapshots, volumes: own.map(({ archive }) => findReport(snapshots, archive)) };
@@ -45,27 +55,27 @@ export const restic: BackupProgram = {
     return {
       volumes: stores.flatMap(({ volumes }) => volumes),
       kept: stores.flatMap(({ nodeId, snapshots }) =>
-        snapshots.map(({ id, node, volume, backup }) => ({
+        snapshots.map(({ id, node, volume, backup, isIncomplete }) => ({
           name: id,
           nodeId,
           stem: `${node}\n${volume}`,
           backup,
+          ...(isIncomplete && { isIncomplete }),
         })),
       ),
     };
   },
 
-  async remove({ world, store, run }, archives) {
+  async remove({ store, runRestic }, archives) {
     for (const [nodeId, items] of byStore(store, archives)) {
       for (let start = 0; start < items.length; start += SNAPSHOTS_AT_ONCE) {
-        const ids = items.slice(start, start + SNAPSHOTS_AT_ONCE).map(({ name }) => name);
-        await run({
+        await runRestic({
           failure: 'Snapshots that are too old were not removed',
           place: `${nodeId} ${start}`,
           nodeId,
-          image: world.settings.backupImages.restic,
-          command: shell(removeSnapshots, ...ids),
-          access: resticAccess(store),
+          script: removeSnapshots,
+          values: items.slice(start, start + SNAPSHOTS_AT_ONCE).map(({ name }) => name),
+          lockMs: LOCK_MS,
         });
       }
     }
@@ -99,32 +109,36 @@ function readListing(json: string): readonly ListedSnapshot[] {
   }
 }
 
-function write({ world, store, backup, run }: BackupJob, place: VolumePlace) {
-  const { nodeId, nodeName, volume } = place;
-  return run({
+function write({ store, backup, runRestic }: BackupJob, { nodeId, nodeName, volume }: VolumePlace) {
+  return runRestic({
     failure: `Volume ${volume} of ${nodeName} was not uploaded`,
     place: `${nodeId} ${volume}`,
     nodeId,
-    image: world.settings.backupImages.restic,
-    command: shell(writeSnapshot, volume, nodeName, store.prefix, backup),
-    access: resticAccess(store),
+    script: writeSnapshot,
+    values: [volume, nodeName, store.prefix, backup],
+    lockMs: UPLOAD_LOCK_MS,
     mounts: [{ type: 'volume', source: volume, target: `/backup/${volume}`, isReadOnly: true }],
     // Files of whatever owner are read, and nothing else can be done to them.
     capabilities: ['CAP_DAC_READ_SEARCH'],
+    alsoGood: resticExit.incomplete,
   });
 }
 
-/** @see https://restic.readthedocs.io/en/stable/075_scripting.html#backup (summary) */
-function readSummary(
-  lines: readonly string[],
-): { readonly name: string; readonly sizeBytes: number } | undefined {
-  try {
-    const summary = JSON.parse(lines.at(-1) ?? '') as Record<string, unknown>;
-    const { snapshot_id: name, total_bytes_processed: sizeBytes } = summary;
-    return typeof name === 'string' && /^[0-9a-f]{8,64}$/.test(name) && typeof sizeBytes === 'number'
-      ? { name, sizeBytes }
-      : undefined;
-  } catch {
-    return undefined;
-  }
+function describeIncomplete(
+  { nodeName, volume }: VolumePlace,
+  unreadable: readonly string[],
+  marked: string | undefined,
+): string {
+  const what =
+    unreadable.length === 0 ? 'Something' : `${unreadable.length} files or folders: ${nameSome(unreadable)},`;
+  const kept =
+    marked === undefined
+      ? 'Its snapshot was removed, for it could not be marked as incomplete.'
+      : `The snapshot ${marked.slice(0, 8)} has the rest. It is marked as incomplete, so a restore takes it by this name only.`;
+  return `Volume ${volume} of ${nodeName} was not read as a whole. ${what} could not be read. ${kept}`;
+}
+
+function nameSome(names: readonly string[]): string {
+  const more = names.length - MAX_NAMED;
+  return `${names.slice(0, MAX_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

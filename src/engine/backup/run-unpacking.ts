@@ -2,11 +2,10 @@ import type { BackupStore, VolumeReport } from '../../core/backup.ts';
 import { type HelperMount, type HelperReport, mergeHelperReports } from '../../core/helper.ts';
 import { helperName } from '../../core/helper-name.ts';
 import type { Step } from '../../core/step.ts';
-import { runPlacedHelper } from '../run-placed-helper.ts';
 import { settleAll } from '../settle-all.ts';
 import type { RestoreChoice, ServiceContext, StepOutcome } from '../steps/step-executor.ts';
 import { codeOf, describeEnd } from './helper-output.ts';
-import { parseUnpacked, unpacking } from './unpack.ts';
+import { parseUnpacked, unpack } from './unpack.ts';
 
 interface Unpacked {
   readonly report: HelperReport;
@@ -70,10 +69,11 @@ async function unpackOne(
   const { archive, place } = choice;
   const { volume, nodeId, nodeName: node } = place;
   onProgress(`Unpacking ${volume} on ${node}.`);
-  const outcome = await runPlacedHelper(world, {
-    ...unpacking(world.settings.backupImages, store, choice, mount),
+  const outcome = await unpack(world, store, choice, {
     name: helperName(step.name, service, `${nodeId}/${volume}`),
     nodeId,
+    owner: service,
+    mount,
     timeoutMs: step.timeoutMs,
   });
   const { report } = outcome;

@@ -1,5 +1,8 @@
 import { beginUnpacking, endUnpacking } from './restore-folder.ts';
 
+/** Exit codes of the script that say more than that it failed. */
+export const unpackExit = { noArchive: 44 } as const;
+
 /**
  * Unpacks an archive beside what is in a volume, or fails and leaves nothing of it; prints how many files and bytes it was.
  * For the shell of rclone's image and busybox's tar, and for GNU's. Nothing in an archive is written outside of its folder:
@@ -59,6 +62,12 @@ extract() {
 }
 
 pass_on() { tee "$home/copy"; }
+
+# Of what is not there \`rclone cat\` reads nothing, and succeeds.
+code=0
+there=$(rclone lsf --files-only "$@" "$archive") || code=$?
+[ "$code" = 0 ] || [ "$code" = 3 ] || exit 1
+[ "$there" = "\${archive##*/}" ] || exit ${unpackExit.noArchive}
 
 is_gnu=no
 ! tar --version 2>&1 | grep -q GNU || is_gnu=yes

@@ -1,10 +1,15 @@
-import type { BackupStore } from '../../core/backup.ts';
+import type { BackupStore, StoredArchive } from '../../core/backup.ts';
 import type { HelperMount, HelperService } from '../../core/helper.ts';
-import type { RestoreChoice } from '../steps/step-executor.ts';
-import { beginUnpacking, endUnpacking, volumeFolder } from './restore-folder.ts';
+import type { HelperOutcome } from '../run-helper.ts';
+import { runPlacedHelper } from '../run-placed-helper.ts';
+import type { EngineWorld, RestoreChoice } from '../steps/step-executor.ts';
+import { unpackSnapshot } from './programs/restic-scripts.ts';
+import { exitCodeOf, type ResticCall, runRestic } from './programs/run-restic.ts';
+import { volumeFolder } from './restore-folder.ts';
 import { scanHeaders } from './scan-archive.ts';
-import { rcloneAccess, resticAccess } from './store-access.ts';
-import { unpackArchive } from './unpack-archive.ts';
+import { rcloneAccess } from './store-access.ts';
+import { shell } from './store-scripts.ts';
+import { unpackArchive, unpackExit } from './unpack-archive.ts';
 
 /**
  * To make files of any owner, mode and time. Not to make devices: a volume has no need of them, and an archive that was
@@ -14,47 +19,58 @@ const CAPABILITIES = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID
 /** restic keeps what programs may do as well: an attribute of their files. */
 const RESTIC_CAPABILITIES = [...CAPABILITIES, 'CAP_SETFCAP'];
 const RCLONE_PATIENCE = ['--contimeout', '15s', '--timeout', '60s', '--low-level-retries', '10'];
+/** The service may be down meanwhile. */
+const LOCK_MS = 30_000;
 
-/** As for archives; $3 is the snapshot. Without a lock: nobody else is at work on the service. */
-const unpackSnapshot = `${beginUnpacking}
-restic restore "$3" --no-lock --target "$home/unpack" >&2
-${endUnpacking}`;
-
-/** What of a helper is for unpacking; its name, node and time-out are the caller's. */
-export type Unpacking = Omit<HelperService, 'name' | 'nodeId' | 'timeoutMs'>;
+/** Where something is unpacked, and by which helper. */
+export type UnpackingPlace = Pick<ResticCall, 'name' | 'nodeId' | 'owner' | 'timeoutMs'> & {
+  /** Of the volume, at `volumeFolder`. */
+  readonly mount: HelperMount;
+};
 
 /**
- * A helper that unpacks an archive or snapshot beside the content of a volume.
- * @param images of the helpers
- * @param mount of the volume, at `volumeFolder`
- * @throws OperationError `backup_target_incomplete`
+ * Unpacks an archive or snapshot beside the content of a volume.
+ * @returns as of any helper; `backup_not_found` where it is not in the store any more
+ * @throws OperationError `backup_target_incomplete`, `helper_busy`
+ * @throws SwarmError
  */
-export function unpacking(
-  images: { readonly rclone: string; readonly restic: string },
+export async function unpack(
+  world: EngineWorld,
   store: BackupStore,
   { archive }: RestoreChoice,
-  mount: HelperMount,
-): Unpacking {
-  const command = (script: string, ...values: readonly string[]) => [
-    ...['/bin/sh', '-euc', script, 'sh'],
-    ...[archive.volume, volumeFolder, ...values],
-  ];
+  { mount, owner, ...place }: UnpackingPlace,
+): Promise<HelperOutcome> {
   if (store.engine === 'restic') {
-    const { mounts, ...access } = resticAccess(store, { isReadOnly: true });
-    return {
-      ...access,
-      image: images.restic,
-      command: command(unpackSnapshot, archive.name),
-      mounts: [mount, ...mounts],
+    return runRestic(world, store, {
+      ...place,
+      owner,
+      script: unpackSnapshot,
+      values: [archive.volume, volumeFolder, archive.name],
+      lockMs: LOCK_MS,
+      mounts: [mount],
       capabilities: RESTIC_CAPABILITIES,
-      printsData: true,
-    };
+    });
   }
+  const helper = archiveUnpacking(world.settings.backupImages.rclone, store, archive, mount);
+  const outcome = await runPlacedHelper(world, { ...place, ...helper });
+  return exitCodeOf(outcome) === unpackExit.noArchive
+    ? { ...outcome, code: 'backup_not_found', message: 'The archive is not in the store any more.' }
+    : outcome;
+}
+
+/** A helper that unpacks an archive, but for what its place says. */
+export function archiveUnpacking(
+  image: string,
+  store: BackupStore,
+  archive: StoredArchive,
+  mount: HelperMount,
+): Omit<HelperService, 'name' | 'nodeId' | 'timeoutMs'> {
   const { mounts, root, ...access } = rcloneAccess(store, { isReadOnly: true });
+  const values = [archive.volume, volumeFolder, scanHeaders, `${root}/${archive.name}`, ...RCLONE_PATIENCE];
   return {
     ...access,
-    image: images.rclone,
-    command: command(unpackArchive, scanHeaders, `${root}/${archive.name}`, ...RCLONE_PATIENCE),
+    image,
+    command: shell(unpackArchive, ...values),
     mounts: [mount, ...mounts],
     capabilities: CAPABILITIES,
     printsData: true,

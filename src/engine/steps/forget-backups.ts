@@ -22,8 +22,8 @@ export const forgetBackups: StepExecutor<ServiceWork & { kind: 'forget-backups' 
   if (outdated.length === 0) {
     return { status: 'skipped', message: `Nothing is older than ${retentionDays} days.` };
   }
-  const outcome = await withStoreCommands(context, step, 'backups_not_removed', async run => {
-    await backupPrograms[store.engine].remove({ world, store, backup, run }, outdated);
+  const outcome = await withStoreCommands(context, step, store, 'backups_not_removed', async runner => {
+    await backupPrograms[store.engine].remove({ world, store, backup, ...runner }, outdated);
     return {
       status: 'succeeded',
       message: `Removed ${outdated.length} that were older than ${retentionDays} days.`,

@@ -12,12 +12,12 @@ import type { ServiceContext, StepExecutor } from './step-executor.ts';
  * @throws OperationError `backup_target_incomplete`, `helper_busy`
  */
 export const upload: StepExecutor<ServiceWork & { kind: 'upload' }> = (context, step) =>
-  withStoreCommands(context, step, 'upload_failed', async run => {
+  withStoreCommands(context, step, step.work.store, 'upload_failed', async runner => {
     const { world, onProgress } = context;
     const { store } = step.work;
     const { backup, places } = locatedOf(context);
     const program = backupPrograms[store.engine];
-    const job = { world, store, backup, run };
+    const job = { world, store, backup, ...runner };
     const written = new Map<VolumePlace, WrittenArchive>();
     let hasFailed = false;
     const write = async (place: VolumePlace) => {
