@@ -77,9 +77,11 @@ describe('clean service', { timeout: 240_000 }, () => {
     });
 
     test('at the same time, or one after the other where the label says so', async () => {
-      const script = 'cut -d. -f1 /proc/uptime; sleep 2; cut -d. -f1 /proc/uptime';
-      await create('together', script, { replicas: 3 });
-      await create('in-turn', script, {
+      const sleep = (seconds: number) =>
+        `cut -d. -f1 /proc/uptime; sleep ${seconds}; cut -d. -f1 /proc/uptime`;
+      // Longer than what helpers that are begun at the same time may start apart on a busy machine.
+      await create('together', sleep(6), { replicas: 3 });
+      await create('in-turn', sleep(1), {
         replicas: 3,
         labels: { 'swarm-utils.clean.exec.parallel': 'false' },
       });

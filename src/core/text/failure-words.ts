@@ -17,7 +17,7 @@ export const tidyingMark = 'tidying up: ';
  * @returns at most 700 characters; empty where nothing was said
  */
 export function failureWords(lines: readonly string[]): string {
-  const sentences = withoutStacks(lines).flatMap(sentenceOf);
+  const sentences = withCauses(withoutStacks(lines)).flatMap(sentenceOf);
   const reasons = sentences.filter(isReason);
   // A call that is cut off says so of each thing that it was at; what cut it off is the reason.
   const causes = reasons.filter(sentence => !CONSEQUENCE.test(sentence));
@@ -127,6 +127,23 @@ function unwrap(line: string): string {
     .replace(/^\d{4}[/-]\d\d[/-]\d\d[T ]\d\d:\d\d:\d\dZ? (?:[A-Z]+ *: )?/, '')
     .replace(/^\S{1,120} returned error, retrying after \S+: /, '')
     .trim();
+}
+
+const CAUSE = /^caused by: /;
+
+/** The SDK of AWS, which rclone and offen's program use, has the cause of an error on a line of its own. */
+function withCauses(lines: readonly string[]): readonly string[] {
+  const joined: string[] = [];
+  for (const raw of lines) {
+    const line = raw.trim();
+    const before = joined.at(-1);
+    if (before !== undefined && CAUSE.test(line)) {
+      joined.splice(-1, 1, `${before}, ${line}`);
+    } else {
+      joined.push(line);
+    }
+  }
+  return joined;
 }
 
 /** A frame names a file of code and a line; before it stands the function. */

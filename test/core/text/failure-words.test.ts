@@ -35,6 +35,18 @@ created by main.start in goroutine 1
     assert.equal(words(printed), 'panic: runtime error: index out of range [3] with length 2');
   });
 
+  test('have the cause that stands on the next line', () => {
+    const printed = `2026/11/28 00:24:11 ERROR : Attempt 1/1 failed with 1 errors and: RequestError: send request failed
+caused by: Put "http://10.77.1.253:7480/backups/shop": dial tcp 10.77.1.253:7480: connect: connection refused
+2026/11/28 00:24:11 Failed to copyto: RequestError: send request failed
+caused by: Put "http://10.77.1.253:7480/backups/shop": dial tcp 10.77.1.253:7480: connect: connection refused`;
+    assert.match(
+      words(printed),
+      /^Attempt 1\/1 failed with 1 errors and: RequestError: send request failed, caused by: Put "\S+": dial tcp \S+ connect: connection refused \|/,
+    );
+    assert.equal(words('caused by: connection refused'), 'caused by: connection refused');
+  });
+
   test('are not what the tidying-up prints', () => {
     const printed = `tar: write error: No space left on device
 ${tidyingMark}rm: can't remove '/v/.swarm-utils-restore': Directory not empty
