@@ -3,6 +3,7 @@ import { plural } from '../core/text/plural.ts';
 import { after, type Clock, poll } from './clock.ts';
 import { type Fare, faresAsBefore } from './fare.ts';
 import { insist } from './insist.ts';
+import { hasEndedWell, newestWithoutSuccessor } from './rollout/progress.ts';
 import type { Service, Swarm, Task } from './swarm.ts';
 import { byNewest, isPending, isRunning, reportTasks } from './task-report.ts';
 
@@ -21,7 +22,8 @@ const REPORTED_TASKS = 3;
 const LOG_LINES = 20;
 
 /**
- * Waits until a replicated service, to which its replicas were just given, runs all of them.
+ * Waits until a replicated service, to which its replicas were just given, runs all of them, or they ran to the good end that
+ * they are for.
  * @param before how it fared before it was stopped; absent: nobody knows
  * @throws SwarmError
  */
@@ -36,14 +38,21 @@ export async function awaitTasksRun(
   const wanted = service.replicas ?? 0;
   let tasks: readonly Task[] = [];
   let said = '';
-  const progress = () => `${tasks.filter(isRunning).length} of ${plural(wanted, 'replica')} running.`;
+  // Those of before the write may still be remembered.
+  const done = () =>
+    newestWithoutSuccessor(tasks).filter(
+      task => hasEndedWell(service, task) && Date.parse(task.createdAt) >= Date.parse(service.updatedAt),
+    ).length;
+  const progress = () =>
+    `${tasks.filter(isRunning).length} of ${plural(wanted, 'replica')} running` +
+    `${done() === 0 ? '' : `, ${done()} ended well`}.`;
   const end = await poll(clock, after(clock, timeoutMs), async () => {
     tasks = await insist(clock, () => swarm.listTasks(service.id));
     if (progress() !== said) {
       said = progress();
       onProgress(said);
     }
-    if (tasks.filter(isRunning).length >= wanted) {
+    if (tasks.filter(isRunning).length + done() >= wanted) {
       return 'running';
     }
     return before !== undefined && faresAsBefore(tasks, wanted, before) ? 'as-before' : undefined;

@@ -3,6 +3,7 @@ import { after, type Clock, poll } from './clock.ts';
 import { insist } from './insist.ts';
 import type { StoppedService } from './journal.ts';
 import { awaitOldTasks } from './old-tasks.ts';
+import { newestWithoutSuccessor } from './rollout/progress.ts';
 import { type Service, type Swarm, SwarmError, type Task } from './swarm.ts';
 import { isTerminal } from './task-report.ts';
 
@@ -53,11 +54,12 @@ export async function scaleBack(
  */
 export async function settleReplicas(world: BringBackWorld, stopped: StoppedService): Promise<boolean> {
   let isSettled = true;
-  const isToBeWritten = async ({ replicas, previousReplicas }: Service) => {
+  const isToBeWritten = async (service: Service) => {
+    const { replicas, previousReplicas } = service;
     if (replicas !== stopped.replicas || replicas === 0 || previousReplicas !== 0) {
       return false;
     }
-    isSettled = await awaitNodes(world, stopped);
+    isSettled = await awaitNodes(world, service, replicas);
     return isSettled;
   };
   await writeWhile(world, stopped, isToBeWritten);
@@ -66,12 +68,17 @@ export async function settleReplicas(world: BringBackWorld, stopped: StoppedServ
 
 async function awaitNodes(
   { swarm, clock }: BringBackWorld,
-  { serviceId, replicas }: StoppedService,
+  { id, updatedAt }: Service,
+  replicas: number,
 ): Promise<boolean> {
+  // A task that is not started again when it ends has had its node.
+  const hasEnded = ({ createdAt, nodeId }: Task) =>
+    nodeId !== undefined && Date.parse(createdAt) >= Date.parse(updatedAt);
   const found = await poll(clock, after(clock, ASSIGN_TIMEOUT_MS), async () => {
-    const tasks = await insist(clock, () => swarm.listTasks(serviceId));
+    const tasks = await insist(clock, () => swarm.listTasks(id));
     const wanted = tasks.filter(({ desiredState }) => !isTerminal(desiredState));
-    return (wanted.length >= replicas && wanted.every(hasNode)) || undefined;
+    const ended = newestWithoutSuccessor(tasks).filter(hasEnded);
+    return (wanted.length + ended.length >= replicas && wanted.every(hasNode)) || undefined;
   });
   return found ?? false;
 }

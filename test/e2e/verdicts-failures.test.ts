@@ -120,6 +120,26 @@ describe('an update that fails', { concurrency: 4, timeout: 180_000 }, () => {
     }
   });
 
+  test('with logs that the default driver of the swarm takes away says that they can not be read', async () => {
+    const { app } = session.lab.images;
+    const engine = session.lab.manager.engine();
+    const setDriver = async (name: string | undefined) => {
+      const { Version, Spec } = await engine.swarmInspect();
+      const TaskDefaults = name === undefined ? {} : { LogDriver: { Name: name } };
+      await engine.swarmUpdate({ version: Version.Index, ...Spec, TaskDefaults });
+    };
+    await setDriver('none');
+    try {
+      await session.create('default-none', { args: rollback });
+      const { body } = await session.update('default-none', { image: app.crash });
+      assert.deepEqual(rolloutOf(body).tasks[0].logs, [
+        "(the logs can't be read: the swarm's default log driver is none)",
+      ]);
+    } finally {
+      await setDriver(undefined);
+    }
+  });
+
   test('and printed nothing is told from one whose logs can not be read', async () => {
     const { app, runner } = session.lab.images;
     await session.create('silent-crash', {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { openSession, type Session } from './session.ts';
+import { openSession, type Session, serviceToken } from './session.ts';
 
 describe('an update', { concurrency: 4, timeout: 180_000 }, () => {
   let session: Session;
@@ -127,6 +127,27 @@ describe('an update', { concurrency: 4, timeout: 180_000 }, () => {
     const { status, body } = await session.update('multi', { image });
     assert.deepEqual([status, body.status, body.image.digest], [200, 'succeeded', index]);
     assert.deepEqual(await session.services.runningImages('multi'), [`${image}@${index}`]);
+  });
+
+  test('of a service whose labels the swarm can not store twice says so, and changes nothing', async () => {
+    const { app } = session.lab.images;
+    const parts = Array.from({ length: 9 }, (_, index) => [`part-${index}`, 'x'.repeat(100_000)]);
+    const labels = Object.fromEntries([
+      ...parts,
+      ['swarm-utils.update.enable', 'true'],
+      ['swarm-utils.update.token', serviceToken],
+    ]);
+    await session.lab.manager.engine().createService({
+      Name: 'laden',
+      Labels: labels,
+      TaskTemplate: { ContainerSpec: { Image: await session.pinned(app['1']) } },
+      Mode: { Replicated: { Replicas: 1 } },
+    });
+    const version = await session.services.version('laden');
+    const { status, body } = await session.update('laden', { image: app['2'] });
+    assert.deepEqual([status, body.status, body.error.code], [424, 'failed', 'spec_too_large']);
+    assert.match(body.error.message, /Make the labels of the service smaller/);
+    assert.equal(await session.services.version('laden'), version);
   });
 
   test('by digest deploys that digest, whatever the tag says by now', async () => {

@@ -24,6 +24,29 @@ suite('start', () => {
     assert.deepEqual(await shop.entries(), []);
   });
 
+  test('is done when tasks that are not to run on have come to their good end, and not for those of before', async () => {
+    const shop = openShop({ replicas: 2, restartCondition: 'on-failure' });
+    const { swarm, clock } = shop.world;
+    const ended = { state: 'complete', desiredState: 'shutdown', exitCode: 0 } as const;
+    await shop.stop();
+    for (const slot of [1, 2]) {
+      swarm.addTask({ serviceId: shop.service.id, slot, ...ended, createdAt: '2020-01-01T00:00:00Z' });
+    }
+    swarm.onScale(({ id, replicas }) => {
+      assert.equal(replicas, 2);
+      clock.at(clock.elapsedMs + 5000, () => {
+        swarm.addTask({ serviceId: id, slot: 1, ...ended });
+        swarm.addTask({ serviceId: id, slot: 2 });
+      });
+      swarm.onScale(() => undefined);
+    });
+    const startedAtMs = clock.elapsedMs;
+    const outcome = await shop.start();
+    assert.deepEqual(outcome, { status: 'succeeded', message: '1 of 2 replicas running, 1 ended well.' });
+    assert.ok(clock.elapsedMs - startedAtMs >= 5000);
+    assert.deepEqual([(await shop.now()).previousReplicas, await shop.entries()], [2, []]);
+  });
+
   test('has nothing to do where nothing was stopped', async () => {
     const shop = openShop();
     assert.equal((await shop.start()).status, 'skipped');

@@ -1,4 +1,5 @@
 import type { OperationErrorCode } from '../../core/errors.ts';
+import { plural } from '../../core/text/plural.ts';
 import { adviseOnScheduling } from '../docker/scheduler-words.ts';
 import type { RolloutView } from '../rollout-view.ts';
 import type { Node, Task } from '../swarm.ts';
@@ -197,5 +198,5 @@ function describeHindrance({ stuck }: RolloutView, nodes: readonly Node[]): stri
   const ending = stuck.filter(({ desiredState }) => isTerminal(desiredState)).length;
   return ending === 0
     ? ''
-    : ` ${ending === 1 ? '1 task was' : `${ending} tasks were`} told to end and ${ending === 1 ? 'has' : 'have'} not yet.`;
+    : ` ${plural(ending, 'task')} told to end ${ending === 1 ? 'has' : 'have'} not ended yet.`;
 }

@@ -253,7 +253,7 @@ test('an update whose time is over says how many tasks have still to end', async
     swarm.changeTask('slow', { desiredState: 'shutdown' });
   });
   const outcome = await run(world, service);
-  assert.match(outcome.message, /goes on\. 1 task was told to end and has not yet\. See `docker/);
+  assert.match(outcome.message, /goes on\. 1 task told to end has not ended yet\. See `docker/);
 });
 
 test('an update whose time is over names the nodes that do not answer, and the cause', async () => {
