@@ -9,14 +9,7 @@ import { unlessGone } from './docker/unless-gone.ts';
 import { createServiceWrites } from './docker/write-services.ts';
 import { createKeptThings } from './dockerode-kept.ts';
 import { readRegistryError } from './engine-error.ts';
-import {
-  readLogDefaults,
-  readNode,
-  readOwnEngine,
-  readRegistryImage,
-  readService,
-  readTask,
-} from './engine-json.ts';
+import { readNode, readOwnEngine, readRegistryImage, readService, readTask } from './engine-json.ts';
 import type { Swarm } from './swarm.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -73,14 +66,6 @@ export function createDockerodeSwarm(
     async getTask(id) {
       const json = await unlessGone(() => engine.read({ path: `/tasks/${id}` }, shapes.task));
       return json && readTask(json);
-    },
-
-    async logDefaults() {
-      const [swarm, info] = await Promise.all([
-        engine.read({ path: '/swarm' }, shapes.swarm),
-        engine.read({ path: '/info', timeoutMs: INFO_TIMEOUT_MS }, shapes.info),
-      ]);
-      return readLogDefaults(swarm, info);
     },
 
     async isTaskRunningIn(containerId) {

@@ -1,5 +1,4 @@
 import {
-  type LogDefaults,
   type LogDriver,
   type Node,
   type OwnEngine,
@@ -66,11 +65,6 @@ export interface ServiceSpecJson {
 interface LogDriverJson {
   readonly Name?: string;
   readonly Options?: Readonly<Record<string, string>> | null;
-}
-
-/** Of `GET /swarm`. */
-export interface SwarmJson {
-  readonly Spec?: { readonly TaskDefaults?: { readonly LogDriver?: LogDriverJson | null } | null } | null;
 }
 
 export interface PlacementJson {
@@ -151,6 +145,7 @@ const DEFAULT_STOP_GRACE_NS = 10e9;
 export function readService(json: ServiceJson): Service {
   const { Spec: spec } = json;
   const update = json.UpdateStatus?.State;
+  const logDriver = readLogDriver(spec.TaskTemplate.LogDriver);
   const previousImage = json.PreviousSpec?.TaskTemplate?.ContainerSpec?.Image;
   const replicas = replicasOf(spec);
   const previousReplicas = json.PreviousSpec && replicasOf(json.PreviousSpec);
@@ -184,7 +179,7 @@ export function readService(json: ServiceJson): Service {
     ...(previousReplicas !== undefined && { previousReplicas }),
     // The Engine answers an empty object where the swarm has none.
     ...(update && { update: readUpdateStatus(update, json.UpdateStatus) }),
-    ...optionalLogDriver('logDriver', spec.TaskTemplate.LogDriver),
+    ...(logDriver && { logDriver }),
     ...(spec.TaskTemplate.ContainerSpec?.Hostname && { hostname: spec.TaskTemplate.ContainerSpec.Hostname }),
   };
 }
@@ -226,11 +221,19 @@ export function readNode(json: NodeJson): Node {
   };
 }
 
-export function readOwnEngine({ Swarm: { NodeID: nodeId }, DriverStatus }: InfoJson): OwnEngine {
+export function readOwnEngine({
+  Swarm: { NodeID: nodeId },
+  DriverStatus,
+  LoggingDriver: logDriver,
+}: InfoJson): OwnEngine {
   const isContainerd = (DriverStatus ?? []).some(
     ([key, value]) => key === 'driver-type' && value === CONTAINERD_DRIVER,
   );
-  return { nodeId, imageStore: isContainerd ? 'containerd' : 'graphdriver' };
+  return {
+    nodeId,
+    imageStore: isContainerd ? 'containerd' : 'graphdriver',
+    ...(logDriver && { logDriver }),
+  };
 }
 
 export function readRegistryImage({ Descriptor: { digest }, Platforms }: DistributionJson): RegistryImage {
@@ -242,25 +245,10 @@ export function readRegistryImage({ Descriptor: { digest }, Platforms }: Distrib
   return { digest, platforms };
 }
 
-/** @param node what the Engine of one of the nodes says of itself */
-export function readLogDefaults(
-  { Spec }: SwarmJson,
-  { LoggingDriver, Swarm: { NodeID: nodeId } }: InfoJson,
-): LogDefaults {
-  return {
-    ...optionalLogDriver('ofSwarm', Spec?.TaskDefaults?.LogDriver),
-    ...(LoggingDriver && nodeId && { ofNode: { nodeId, name: LoggingDriver } }),
-  };
-}
-
-function optionalLogDriver<K extends string>(
-  key: K,
-  json: LogDriverJson | null | undefined,
-): { readonly [key in K]?: LogDriver } {
+/** @see https://docs.docker.com/engine/logging/dual-logging/ "Configuration" */
+function readLogDriver(json: LogDriverJson | null | undefined): LogDriver | undefined {
   const isCopyDisabled = /^(?:1|t|true)$/i.test(json?.Options?.['cache-disabled'] ?? '');
-  return (json?.Name ? { [key]: { name: json.Name, isCopyDisabled } } : {}) as {
-    readonly [key in K]?: LogDriver;
-  };
+  return json?.Name ? { name: json.Name, isCopyDisabled } : undefined;
 }
 
 /** Undefined where its mode has none. */

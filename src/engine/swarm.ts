@@ -30,7 +30,7 @@ export interface Service {
   readonly restartCondition: 'none' | 'on-failure' | 'any';
   /** How long an update watches a new task for a failure, milliseconds. */
   readonly updateMonitorMs: number;
-  /** Absent: that of the swarm, or of the node. */
+  /** Absent: that of the node. */
   readonly logDriver?: LogDriver;
   /** Of the containers of its tasks, where the spec names one. */
   readonly hostname?: string;
@@ -63,13 +63,6 @@ export interface LogDriver {
   readonly name: string;
   /** The Engine was told to keep no copy of its own of what such a driver takes away. */
   readonly isCopyDisabled: boolean;
-}
-
-/** What holds where a service names no log driver. */
-export interface LogDefaults {
-  readonly ofSwarm?: LogDriver;
-  /** Of the node whose Engine this is; that of others is not known. */
-  readonly ofNode?: { readonly nodeId: string; readonly name: string };
 }
 
 export interface UpdateStatus {
@@ -165,6 +158,8 @@ export interface OwnEngine {
   readonly nodeId: string;
   /** Where it keeps images: in its own graph driver, or in containerd. */
   readonly imageStore: 'graphdriver' | 'containerd';
+  /** The log driver of containers that name none. */
+  readonly logDriver?: string;
 }
 
 /** What a registry has under a reference. */
@@ -238,9 +233,6 @@ export interface Swarm {
    * @throws SwarmError `logs_unavailable` where the log driver can't be read or the node does not answer in time
    */
   taskLogs(taskId: string, lines: number): Promise<readonly string[]>;
-
-  /** The log drivers of services that name none. */
-  logDefaults(): Promise<LogDefaults>;
 
   /**
    * All that a task printed.

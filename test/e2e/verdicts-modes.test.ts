@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { openSession, type Session, serviceToken } from './session.ts';
+import { openSession, type Session } from './session.ts';
 
 describe('an update', { concurrency: 4, timeout: 180_000 }, () => {
   let session: Session;
@@ -132,17 +132,7 @@ describe('an update', { concurrency: 4, timeout: 180_000 }, () => {
   test('of a service whose labels the swarm can not store twice says so, and changes nothing', async () => {
     const { app } = session.lab.images;
     const parts = Array.from({ length: 9 }, (_, index) => [`part-${index}`, 'x'.repeat(100_000)]);
-    const labels = Object.fromEntries([
-      ...parts,
-      ['swarm-utils.update.enable', 'true'],
-      ['swarm-utils.update.token', serviceToken],
-    ]);
-    await session.lab.manager.engine().createService({
-      Name: 'laden',
-      Labels: labels,
-      TaskTemplate: { ContainerSpec: { Image: await session.pinned(app['1']) } },
-      Mode: { Replicated: { Replicas: 1 } },
-    });
+    await session.create('laden', { labels: Object.fromEntries(parts) });
     const version = await session.services.version('laden');
     const { status, body } = await session.update('laden', { image: app['2'] });
     assert.deepEqual([status, body.status, body.error.code], [424, 'failed', 'spec_too_large']);

@@ -3,8 +3,8 @@ import { suite, test } from 'node:test';
 import type { HelperService } from '../../src/core/helper.ts';
 import { writeHelperSpec } from '../../src/engine/docker/helper-spec.ts';
 import {
-  readLogDefaults,
   readNode,
+  readOwnEngine,
   readService,
   readTask,
   type ServiceJson,
@@ -235,31 +235,31 @@ suite('a task of the Engine API', () => {
   });
 });
 
-suite('the log drivers of services that name none', () => {
-  test('are those of the swarm and of the Engine that is asked', () => {
-    const info = { LoggingDriver: 'syslog', Swarm: { NodeID: 'n' } };
-    const ofNode = { nodeId: 'n', name: 'syslog' };
-    assert.deepEqual(readLogDefaults({}, info), { ofNode });
-    const ofSwarm = (options: object | null) =>
-      readLogDefaults(
-        { Spec: { TaskDefaults: { LogDriver: { Name: 'gelf', Options: { ...options } } } } },
-        info,
-      );
-    assert.deepEqual(ofSwarm(null), { ofSwarm: { name: 'gelf', isCopyDisabled: false }, ofNode });
-    for (const [value, isCopyDisabled] of [
-      ['true', true],
-      ['1', true],
-      ['false', false],
-      ['', false],
-    ] as const) {
-      assert.deepEqual(ofSwarm({ 'cache-disabled': value }).ofSwarm, { name: 'gelf', isCopyDisabled });
-    }
-  });
+test('the log driver of a service keeps a copy unless it is told not to', () => {
+  const driverOf = (LogDriver: object | null) =>
+    readService(specOf({ TaskTemplate: { ...service.Spec.TaskTemplate, LogDriver } })).logDriver;
+  for (const [value, isCopyDisabled] of [
+    ['true', true],
+    ['1', true],
+    ['false', false],
+    ['', false],
+  ] as const) {
+    const driver = driverOf({ Name: 'gelf', Options: { 'cache-disabled': value } });
+    assert.deepEqual(driver, { name: 'gelf', isCopyDisabled });
+  }
+  assert.deepEqual(driverOf({ Name: 'local', Options: null }), { name: 'local', isCopyDisabled: false });
+  assert.equal(driverOf({}), undefined);
+  assert.equal(driverOf(null), undefined);
+});
 
-  test('may not be known', () => {
-    assert.deepEqual(readLogDefaults({ Spec: { TaskDefaults: {} } }, { Swarm: { NodeID: 'n' } }), {});
-    assert.deepEqual(readLogDefaults({ Spec: null }, { LoggingDriver: 'none', Swarm: { NodeID: '' } }), {});
+test('an Engine says where it keeps images and, mostly, what its log driver is', () => {
+  const status = [['driver-type', 'io.containerd.snapshotter.v1']];
+  assert.deepEqual(readOwnEngine({ DriverStatus: status, LoggingDriver: 'local', Swarm: { NodeID: 'n' } }), {
+    nodeId: 'n',
+    imageStore: 'containerd',
+    logDriver: 'local',
   });
+  assert.deepEqual(readOwnEngine({ Swarm: { NodeID: 'n' } }), { nodeId: 'n', imageStore: 'graphdriver' });
 });
 
 suite('a node of the Engine API', () => {

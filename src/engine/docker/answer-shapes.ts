@@ -6,7 +6,6 @@ import type {
   NodeJson,
   SecretJson,
   ServiceJson,
-  SwarmJson,
   TaskJson,
 } from '../engine-json.ts';
 
@@ -134,13 +133,6 @@ export const tasks = shape<readonly TaskJson[]>(z.array(taskSchema));
 export const nodes = shape<readonly NodeJson[]>(z.array(nodeSchema));
 export const secrets = shape<readonly SecretJson[]>(z.array(keptSchema));
 export const configs = shape<readonly ConfigJson[]>(z.array(keptSchema));
-
-export const swarm = shape<SwarmJson>(
-  z.object({
-    ID: id,
-    Spec: z.object({ TaskDefaults: z.object({ LogDriver: logDriverSchema.nullish() }).nullish() }).nullish(),
-  }),
-);
 
 /** Of a service; secrets and configs write it the same way. */
 export const created = shape<{ readonly ID: string }>(z.object({ ID: id }));

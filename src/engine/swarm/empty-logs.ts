@@ -1,11 +1,4 @@
-import {
-  type LogDefaults,
-  type LogDriver,
-  type Service,
-  type Swarm,
-  SwarmError,
-  type Task,
-} from '../swarm.ts';
+import { type LogDriver, type OwnEngine, type Service, type Swarm, SwarmError, type Task } from '../swarm.ts';
 
 /** The drivers whose logs the Engine reads as they are. Of others it keeps a copy of its own, unless it is told not to. */
 const READABLE = ['json-file', 'local', 'journald'];
@@ -24,12 +17,9 @@ export async function explainEmptyLogs(
   if (logDriver !== undefined) {
     return explain("the service's log driver", logDriver);
   }
-  const defaults = await readDefaults(swarm);
-  if (defaults?.ofSwarm !== undefined) {
-    return explain("the swarm's default log driver", defaults.ofSwarm);
-  }
-  return defaults?.ofNode !== undefined && defaults.ofNode.nodeId === nodeId
-    ? explain("its node's default log driver", { name: defaults.ofNode.name, isCopyDisabled: false })
+  const own = await describeEngine(swarm);
+  return own?.nodeId === nodeId && own?.logDriver !== undefined
+    ? explain("its node's default log driver", { name: own.logDriver, isCopyDisabled: false })
     : "(no lines: it printed nothing, or the default log driver of its node can't be read)";
 }
 
@@ -45,9 +35,10 @@ function explain(whose: string, { name, isCopyDisabled }: LogDriver): string {
     : `(no lines: it printed nothing, or ${whose}, ${name}, keeps no copy that can be read)`;
 }
 
-async function readDefaults(swarm: Swarm): Promise<LogDefaults | undefined> {
+/** What the manager's Engine says of itself; undefined where it does not. */
+async function describeEngine(swarm: Swarm): Promise<OwnEngine | undefined> {
   try {
-    return await swarm.logDefaults();
+    return await swarm.describeEngine();
   } catch (error) {
     if (error instanceof SwarmError) {
       return undefined;

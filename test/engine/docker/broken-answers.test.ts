@@ -117,7 +117,6 @@ const methods: Readonly<Record<keyof Swarm, MethodCase>> = {
   },
   isTaskRunningIn: { call: swarm => swarm.isTaskRunningIn('abc') },
   serviceOfContainer: { call: swarm => swarm.serviceOfContainer('abc') },
-  logDefaults: { call: swarm => swarm.logDefaults() },
   listNodes: { call: swarm => swarm.listNodes() },
   describeEngine: { call: swarm => swarm.describeEngine() },
   resolveImage: { call: swarm => swarm.resolveImage(image) },

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import {
-  type LogDefaults,
   type LogDriver,
+  type OwnEngine,
   type Service,
   SwarmError,
   type Task,
@@ -21,23 +21,23 @@ const crashed = {
 async function linesOf(
   options: {
     readonly logDriver?: LogDriver;
-    readonly defaults?: LogDefaults | SwarmError;
+    readonly own?: Partial<OwnEngine> | SwarmError;
     readonly task?: Partial<Task>;
     readonly printed?: readonly string[];
   } = {},
 ) {
   const { swarm, redact, ...world } = createWorld();
-  const { logDriver, defaults = {}, task, printed = [] } = options;
+  const { logDriver, own = {}, task, printed = [] } = options;
   const shop: Service = addShop({ swarm, redact, ...world }, { ...(logDriver && { logDriver }) });
-  if (defaults instanceof SwarmError) {
-    swarm.fail('logDefaults', defaults);
+  if (own instanceof SwarmError) {
+    swarm.fail('describeEngine', own);
   } else {
-    swarm.setLogDefaults(defaults);
+    swarm.setEngine(own);
   }
   const added = swarm.addTask({ serviceId: shop.id, containerId: 'c', ...crashed, ...task });
   swarm.setLogs(added.id, printed);
   const [report] = await reportTasks(swarm, [added], 20, redact, shop);
-  return { lines: report?.logs, calls: swarm.callsOf('logDefaults').length };
+  return { lines: report?.logs, calls: swarm.callsOf('describeEngine').length };
 }
 
 const driver = (name: string, isCopyDisabled = false): LogDriver => ({ name, isCopyDisabled });
@@ -47,8 +47,7 @@ suite('a task of which there are no lines', () => {
     for (const name of ['json-file', 'local', 'journald']) {
       assert.deepEqual((await linesOf({ logDriver: driver(name) })).lines, ['(it printed nothing)']);
     }
-    const ofNode = { nodeId: 'node-1', name: 'json-file' };
-    assert.deepEqual((await linesOf({ defaults: { ofNode } })).lines, ['(it printed nothing)']);
+    assert.deepEqual((await linesOf({ own: { logDriver: 'json-file' } })).lines, ['(it printed nothing)']);
   });
 
   test('has logs that can not be read, where its driver is none or keeps no copy, whoever named it', async () => {
@@ -58,14 +57,7 @@ suite('a task of which there are no lines', () => {
         { logDriver: driver('syslog', true) },
         "(the logs can't be read: the service's log driver is syslog, with cache-disabled)",
       ],
-      [
-        { defaults: { ofSwarm: driver('none') } },
-        "(the logs can't be read: the swarm's default log driver is none)",
-      ],
-      [
-        { defaults: { ofNode: { nodeId: 'node-1', name: 'none' } } },
-        "(the logs can't be read: its node's default log driver is none)",
-      ],
+      [{ own: { logDriver: 'none' } }, "(the logs can't be read: its node's default log driver is none)"],
     ] as const) {
       assert.deepEqual((await linesOf(options)).lines, [words]);
     }
@@ -73,12 +65,8 @@ suite('a task of which there are no lines', () => {
 
   test('may have printed nothing or not, where that is all that is known', async () => {
     const unknown = ["(no lines: it printed nothing, or the default log driver of its node can't be read)"];
-    for (const defaults of [
-      {},
-      { ofNode: { nodeId: 'node-2', name: 'none' } },
-      new SwarmError('unavailable', 'away'),
-    ]) {
-      assert.deepEqual((await linesOf({ defaults })).lines, unknown);
+    for (const own of [{}, { nodeId: 'node-2', logDriver: 'none' }, new SwarmError('unavailable', 'away')]) {
+      assert.deepEqual((await linesOf({ own })).lines, unknown);
     }
     assert.deepEqual((await linesOf({ logDriver: driver('gelf') })).lines, [
       "(no lines: it printed nothing, or the service's log driver, gelf, keeps no copy that can be read)",
