@@ -33,6 +33,27 @@ export async function pushIndex(
   return registry.reference(`app:${tag}`);
 }
 
+/** Makes a tag of `app` the second version as one OCI manifest, of which the Engine names no platform. */
+export async function pushOciManifest(registry: LabRegistry, tag: string): Promise<string> {
+  const { bytes } = (await registry.client.getManifest('app', '2')) ?? fail(tag);
+  const manifest = JSON.parse(new TextDecoder().decode(bytes)) as { config: object; layers: object[] };
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const oci = {
+    ...manifest,
+    mediaType,
+    config: { ...manifest.config, mediaType: 'application/vnd.oci.image.config.v1+json' },
+    layers: manifest.layers.map(layer => ({
+      ...layer,
+      mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
+    })),
+  };
+  await registry.client.putManifest('app', tag, {
+    mediaType,
+    bytes: new TextEncoder().encode(JSON.stringify(oci)),
+  });
+  return registry.reference(`app:${tag}`);
+}
+
 /** Makes a tag of `app` what a build with a cache in the registry leaves there: it has a digest and is no image. */
 export async function pushBuildCache(registry: LabRegistry, tag: string): Promise<string> {
   const content = new TextEncoder().encode('{}');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { foreignArchitecture, nodeArchitecture, pushIndex } from './platform-images.ts';
+import { foreignArchitecture, nodeArchitecture, pushIndex, pushOciManifest } from './platform-images.ts';
 import { openSession, type Session } from './session.ts';
 
 describe('the platforms of an image', { concurrency: 3, timeout: 180_000 }, () => {
@@ -51,6 +51,17 @@ describe('the platforms of an image', { concurrency: 3, timeout: 180_000 }, () =
       JSON.stringify(written),
     );
     assert.deepEqual(Constraints, ['node.role==worker']);
+  });
+
+  test('of before do not stay where the Engine names none, as they do with the Docker CLI', async () => {
+    const { registry } = session.lab;
+    const foreign = await pushIndex(registry, 'before', foreignArchitecture);
+    const image = await pushOciManifest(registry, 'oci');
+    await session.create('nameless', { image: foreign, runningTasks: 0 });
+    const { status, text } = await session.update('nameless', { image });
+    assert.equal(status, 200, text);
+    await session.waitForImages('nameless', image);
+    assert.equal((await placementOf('nameless')).Platforms, undefined);
   });
 
   test('are all written, those of nodes to come too, and attestations are not', async () => {

@@ -37,6 +37,8 @@ export interface Observed {
 
 /** The swarm makes the successor of a task in the moment that it sees its end. */
 const GIVEN_UP_MS = 3000;
+/** @see https://docs.docker.com/reference/cli/docker/service/create/ `--update-monitor` */
+const STEADY_MS = 5000;
 
 /**
  * The verdict is the swarm's own, as soon as its tasks are as it says.
@@ -108,10 +110,10 @@ export function judgeTimeout(judged: Judged, view: RolloutView, nodes: readonly 
 /**
  * Where tasks of the new image have failed, those that run now may do so too: the swarm goes on with an update whose
  * failure action is `continue`, calls it completed, and starts its tasks again and again. So they must run as long as
- * the swarm would watch new ones.
+ * the swarm would watch new ones, and as long as it does by default: some watch for milliseconds.
  */
 function isSteady({ service, failed }: RolloutView, { runningMs }: Observed): boolean {
-  return failed.length === 0 || runningMs >= service.updateMonitorMs;
+  return failed.length === 0 || runningMs >= Math.max(service.updateMonitorMs, STEADY_MS);
 }
 
 function rolledBack(view: RolloutView): Ending {
