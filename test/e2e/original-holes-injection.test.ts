@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runScript } from '../../src/engine/steps/exec-scripts.ts';
 import { createMarker } from './marker.ts';
 import { openSession, type Session, serviceToken } from './session.ts';
 
@@ -185,7 +186,9 @@ describe('a text of a caller or of a label is a value, never code', { timeout: 1
     const [helper = assert.fail()] = await session.helpers();
     const { Spec } = await session.lab.manager.engine().getService(helper).inspect();
     const { Command, Env, Args, Secrets } = Spec.TaskTemplate.ContainerSpec;
-    assert.deepEqual(Command, ['docker', 'exec', containerId, '/bin/sh', '-c', script]);
+    assert.deepEqual(Command.slice(0, 5), ['/bin/sh', '-euc', runScript, 'sh', containerId]);
+    assert.deepEqual(Command.slice(-3), ['/bin/sh', '-c', script]);
+    assert.equal(Command.filter((argument: string) => argument.includes(marker.path)).length, 1);
     assert.deepEqual([Env, Args, Secrets], [undefined, undefined, undefined]);
     assert.ok(!JSON.stringify(Spec).includes(secrets.adminToken));
     for (const node of nodes) {
