@@ -38,10 +38,10 @@ describe('a text of a caller or of a label is a value, never code', { timeout: 1
   /** What runs in the container of swarm-utils, its health check aside. */
   const ownProcesses = async () => {
     const container = await session.deployment.containerId();
+    const { Config } = await session.lab.manager.engine().getContainer(container).inspect();
+    const check = (Config.Healthcheck?.Test ?? []).slice(1).join(' ');
     const [, ...lines] = (await session.docker('top', container, '-eo', 'pid,args')).trim().split('\n');
-    return lines
-      .map(line => line.trim().replace(/^\d+ +/, ''))
-      .filter(line => !line.startsWith('node -e fetch('));
+    return lines.map(line => line.trim().replace(/^\d+ +/, '')).filter(line => line !== check);
   };
 
   /** Fails if anything but the program itself ran in its container while the work was done. */
