@@ -129,6 +129,7 @@ describe('an update', { timeout: 180_000 }, () => {
       },
       30_000,
     );
+    await session.label('unreachable', 'swarm-utils.update.timeout', '20000');
     const { status, text } = await session.update('unreachable', { image: app['2'] });
     assert.equal(status, 200, text);
   });

@@ -106,14 +106,21 @@ describe('an update of tasks that end', { concurrency: 3, timeout: 240_000 }, ()
 
   test('later than the swarm watches them is told from a pause, and the message says so', async () => {
     const { app } = session.lab.images;
-    // The first task has failed before the second one runs, and longer than that after it ran.
+    // The first new task ends half a second after it began, and so do its successors. The other one runs on.
+    const isFirst = 'test -e /v/first || echo $SLOT >/v/first; test $(cat /v/first) = $SLOT';
+    const text = `test $APP_VERSION = 2 || sleep 1000; ${isFirst} || sleep 1000; sleep 0.5; exit 4`;
     await session.create('late', {
+      labels: { 'swarm-utils.update.timeout': '20000' },
       replicas: 2,
-      args: ['--update-monitor', '1ms', '--restart-delay', '500ms'],
+      args: [
+        ...['--update-monitor', '1ms', '--update-delay', '3s', '--restart-delay', '500ms'],
+        ...['--mount', 'type=volume,source=late,target=/v', '--constraint', 'node.hostname==worker-1'],
+        ...['--env', 'SLOT={{.Task.Slot}}', '--stop-signal', 'KILL', '--entrypoint', `sh -c '${text}'`],
+      ],
     });
-    const { status, body, text } = await session.update('late', { image: app.crash });
-    assert.deepEqual([status, body.error?.code], [424, 'tasks_failed'], text);
-    assert.match(body.error.message, /Cause: task: non-zero exit \(1\)\. They failed later than the 1 ms/);
+    const { status, body, text: answer } = await session.update('late', { image: app['2'] });
+    assert.deepEqual([status, body.error?.code], [424, 'tasks_failed'], answer);
+    assert.match(body.error.message, /Cause: task: non-zero exit \(4\)\. They failed later than the 1 ms/);
   });
 
   test('and are rolled back has its verdict when the old image runs again, with the cause', async () => {
