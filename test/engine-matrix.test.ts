@@ -48,7 +48,8 @@ describe('the matrix of Engines', () => {
       !parts['28-graph']?.includes('test/e2e/replay.test.ts'),
       'webhooks are the same on every Engine',
     );
-    assert.deepEqual(parts['20-graph, client 28'], ['test/e2e/clean-node.test.ts']);
+    assert.ok(parts['20-graph, client 28']?.includes('test/e2e/clean-node.test.ts'));
+    assert.ok(!parts['20-graph, client 28']?.includes('test/e2e/backup.test.ts'));
   });
 
   test('in short has every other Engine, and every part of it has files', () => {

@@ -31,12 +31,12 @@ export interface MatrixRow {
 /** Files whose outcome may depend on the Engine: cleans, backups, restores, verdicts, exec, logs, helpers, the stack. */
 const engineFiles = [
   'test/lab/lab.test.ts',
-  'test/e2e/{backup,clean,crash,fault,original-holes,restore,stack,verdicts}*.test.ts',
+  'test/e2e/{backup,clean,cluster,crash,fault,never-two,original-holes,rejoined,restore,stack,verdicts}*.test.ts',
 ];
 /** What tells most in little time. */
-const tellingFiles = ['test/e2e/{clean-node,stack-stop}.test.ts'];
+const tellingFiles = ['test/e2e/{clean-images,cluster-volumes}.test.ts'];
 /** What depends on the client in the helpers' image. */
-const nodeFiles = ['test/e2e/clean-node.test.ts'];
+const nodeFiles = ['test/e2e/{clean-images,clean-node,cluster-volumes}.test.ts'];
 
 /** Helpers with an older client than their nodes, and with a newer one. */
 const oddPairs: readonly EngineSetting[] = [
@@ -63,7 +63,7 @@ export function shortMatrix(files: readonly string[]): MatrixPart[] {
     ...flavours
       .filter(({ store }) => store === 'graph')
       .map(flavour => ({ setting: { flavour }, files: matching(files, tellingFiles) })),
-    ...oddPairs.slice(0, 1).map(setting => ({ setting, files: matching(files, nodeFiles) })),
+    ...oddPairs.slice(0, 1).map(setting => ({ setting, files: matching(files, tellingFiles) })),
   ];
 }
 

@@ -68,7 +68,7 @@ describe('a hook', { concurrency: 3, timeout: 180_000 }, () => {
     await session.create('followed', { labels: { 'swarm-utils.update.exec-post': 'exit 1' } });
     const { status, body } = await session.update('followed', { image: app['2'] });
     assert.deepEqual([status, body.status, body.error.code], [424, 'failed', 'exec_failed']);
-    assert.match(body.error.message, /exec-post failed in 1 of 1 tasks/);
+    assert.match(body.error.message, /exec-post failed in 1 of 1 task\./);
     assert.equal(stepOf(body, 'rollout').status, 'succeeded');
     await session.waitForImages('followed', app['2']);
   });
