@@ -9,6 +9,7 @@ import { type Ending, type Judged, judgeRollout, judgeTimeout, type Observed } f
 import { describeRollout, type RolloutView, readView, warnOfRollout } from './rollout-view.ts';
 import { type Service, type Swarm, SwarmError, type Task } from './swarm.ts';
 import { listNodes, reportTasks } from './task-report.ts';
+import { uncertain } from './uncertain.ts';
 
 export interface RolloutWorld {
   readonly swarm: Swarm;
@@ -65,7 +66,10 @@ export async function rollOut(world: RolloutWorld, rollout: Rollout): Promise<Ro
     await writeImage(world, rollout);
   }
   const { clock } = world;
-  const look = () => insist(clock, () => readView(world.swarm, rollout));
+  const look = () =>
+    insist(clock, () => readView(world.swarm, rollout)).catch(error => {
+      throw uncertain(error);
+    });
   const observe = createObserver(clock);
   const judged: Judged = {
     ...rollout,

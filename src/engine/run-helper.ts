@@ -9,6 +9,7 @@ import { isAlive } from './owner.ts';
 import { removeHelper } from './remove-helper.ts';
 import { type HelperOptions, type Service, SwarmError } from './swarm.ts';
 import { isTerminal } from './task-report.ts';
+import { uncertain } from './uncertain.ts';
 
 export type { HelperOutcome } from './await-helper.ts';
 
@@ -37,6 +38,8 @@ export async function runHelper(
       const serviceId = await createHelper(world, helper, { owner, secrets, ...login });
       try {
         return await awaitHelper(world, helper, serviceId);
+      } catch (error) {
+        throw uncertain(error);
       } finally {
         await removeHelper(world, serviceId);
       }
@@ -62,7 +65,8 @@ async function withSecrets<T>(
       const name = `${helper.slice(0, MAX_HELPER_NAME)}-${randomBytes(4).toString('hex')}`;
       names.push(name);
       namesInUse.add(name);
-      created.push({ id: await swarm.createSecret({ name, value, owner }), name, path });
+      const id = await insist(clock, () => swarm.createSecret({ name, value, owner }));
+      created.push({ id, name, path });
     }
     return await work(created);
   } finally {
@@ -90,15 +94,16 @@ async function createHelper(
   helper: HelperService,
   options: HelperOptions,
 ): Promise<string> {
+  const create = () => insist(world.clock, () => world.swarm.createHelper(helper, options));
   try {
-    return await world.swarm.createHelper(helper, options);
+    return await create();
   } catch (error) {
     if (!(error instanceof SwarmError && error.code === 'name_conflict')) {
       throw error;
     }
   }
   await removeLeftover(world, helper.name);
-  return await world.swarm.createHelper(helper, options);
+  return await create();
 }
 
 /** A helper that is still there was left behind: it goes, unless it is at work for somebody who is there to see it. */

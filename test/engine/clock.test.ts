@@ -75,6 +75,20 @@ suite('insist', () => {
     assert.equal(clock.elapsedMs, 15_000);
   });
 
+  test('gives up no sooner where the first answer that did not come took long', async () => {
+    const clock = createFakeClock();
+    let calls = 0;
+    const answer = await insist(clock, async () => {
+      calls += 1;
+      if (calls === 1) {
+        await clock.sleep(30_000);
+        throw away;
+      }
+      return 'here';
+    });
+    assert.equal(answer, 'here');
+  });
+
   test('takes any other refusal for an answer', async () => {
     const clock = createFakeClock();
     for (const error of [

@@ -86,9 +86,6 @@ export function createEngine(
         maxBytes,
       });
       version.notice(answer.headers);
-      if (answer.fault?.kind === 'broken') {
-        version.forget();
-      }
       if (answer.status >= 200 && answer.status < 300) {
         return answer;
       }
@@ -98,7 +95,7 @@ export function createEngine(
       throw readErrorAnswer(`${method} ${path}`, answer.status, answer.body);
     } catch (error) {
       const fault = faultOf(error);
-      if (fault !== undefined && fault.kind !== 'status') {
+      if (fault?.kind === 'refused' || fault?.kind === 'version_refused') {
         version.forget();
       }
       throw error instanceof CallFault ? unavailable(error) : error;
@@ -121,7 +118,7 @@ export function createEngine(
     try {
       return whole(await send(method, call, timeoutOf(call)));
     } catch (error) {
-      throw isUncertain(error) ? uncertain(error) : error;
+      throw isUncertain(error) ? lost(error) : error;
     }
   }
 
@@ -159,7 +156,7 @@ export function createEngine(
         return readJson(`POST ${call.path}`, answer, shape).json;
       } catch (error) {
         // It was done, but what came of it is not known.
-        throw error instanceof SwarmError ? uncertain(error) : error;
+        throw error instanceof SwarmError ? lost(error) : error;
       }
     },
     async post(call) {
@@ -252,7 +249,7 @@ function isUncertain(error: unknown): error is SwarmError {
   return isTrouble(error) || kind === 'broken' || kind === 'timed_out' || kind === 'too_large';
 }
 
-function uncertain({ code, message, cause }: SwarmError): SwarmError {
+function lost({ code, message, cause }: SwarmError): SwarmError {
   return new SwarmError(code, message, { cause, mayBeDone: true });
 }
 

@@ -3,6 +3,7 @@ import { mergeHelperReports } from '../../core/helper.ts';
 import type { ServiceWork } from '../../core/step.ts';
 import { plural } from '../../core/text/plural.ts';
 import { describeEnd } from '../backup/helper-output.ts';
+import { insist } from '../insist.ts';
 import { settleAll } from '../settle-all.ts';
 import type { Task } from '../swarm.ts';
 import { isRunning } from '../task-report.ts';
@@ -14,7 +15,7 @@ import type { StepExecutor, StepOutcome } from './step-executor.ts';
 export const exec: StepExecutor<ServiceWork & { kind: 'exec' }> = async (context, step) => {
   const { world, service } = context;
   const { isSequential, isRequired } = step.work;
-  const tasks = await world.swarm.listTasks(service.id);
+  const tasks = await insist(world.clock, () => world.swarm.listTasks(service.id));
   const running = tasks.filter(isRunning);
   if (running.length === 0 && isRequired) {
     const message = [

@@ -1,60 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { createDockerodeSwarm } from '../../../src/engine/dockerode.ts';
+import { parseTree, printTree, type Tree } from '../../fixtures/json-tree.ts';
 import { createRandom } from '../../fixtures/seeded-random.ts';
 import { json, sendAnswer, startStandInEngine } from '../../fixtures/stand-in-engine.ts';
-
-/** JSON of which numbers are the text that stands for them. Objects are lists, so that the order of their keys is kept. */
-type Tree =
-  | { readonly number: string }
-  | { readonly text: string }
-  | { readonly word: 'true' | 'false' | 'null' }
-  | { readonly list: readonly Tree[] }
-  | { readonly object: readonly (readonly [string, Tree])[] };
-
-/** As text, with the keys of objects in one order: what the Engine reads is the same. */
-function print(tree: Tree): string {
-  if ('number' in tree) return tree.number;
-  if ('text' in tree) return JSON.stringify(tree.text);
-  if ('word' in tree) return tree.word;
-  if ('list' in tree) return `[${tree.list.map(print).join(',')}]`;
-  const sorted = tree.object.toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${sorted.map(([key, value]) => `${JSON.stringify(key)}:${print(value)}`).join(',')}}`;
-}
-
-/** Reads JSON without any number becoming one. */
-function parse(text: string): Tree {
-  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? [];
-  let next = 0;
-  const take = () => tokens[next++] ?? assert.fail('it ends too early');
-  function members<T>(end: string, member: () => T): readonly T[] {
-    const found: T[] = [];
-    while (tokens[next] !== end) {
-      found.push(member());
-      if (tokens[next] === ',') next += 1;
-    }
-    next += 1;
-    return found;
-  }
-  function value(): Tree {
-    const token = take();
-    if (token === '[') return { list: members(']', value) };
-    if (token === '{') {
-      return {
-        object: members('}', () => {
-          const key = JSON.parse(take()) as string;
-          assert.equal(take(), ':');
-          return [key, value()] as const;
-        }),
-      };
-    }
-    if (token.startsWith('"')) return { text: JSON.parse(token) as string };
-    return token === 'true' || token === 'false' || token === 'null' ? { word: token } : { number: token };
-  }
-  const read = value();
-  assert.equal(next, tokens.length);
-  return read;
-}
 
 const numbers = [
   '0',
@@ -195,11 +144,11 @@ suite('a spec that is read, changed and written', () => {
     ['other replicas', { replicas: '0' }, swarm => swarm.scaleService('abc', { replicas: 0, version: 7 })],
   ] as const satisfies readonly (readonly [string, Partial<Changing>, Write])[]) {
     test(`has ${what}, and all else digit by digit as it was`, async context => {
-      const specs = rests.map(rest => print(specOf(before, rest)));
+      const specs = rests.map(rest => printTree(specOf(before, rest)));
       const written = await writeSpec(context, specs, write);
       for (const [index, rest] of rests.entries()) {
-        const expected = print(specOf({ ...before, ...change }, rest));
-        assert.equal(print(parse(written[index] ?? '')), expected);
+        const expected = printTree(specOf({ ...before, ...change }, rest));
+        assert.equal(printTree(parseTree(written[index] ?? '')), expected);
       }
     });
   }
