@@ -45,7 +45,7 @@ export function createKeptThings(engine: Engine, patienceMs: number): KeptThings
     },
 
     async removeSecret(id) {
-      await settleRemoval(() => engine.remove({ path: `/secrets/${id}` }));
+      await settleRemoval(() => engine.remove({ path: `/secrets/${encodeURIComponent(id)}` }));
     },
 
     createConfig({ name, labels, data }) {
@@ -59,7 +59,7 @@ export function createKeptThings(engine: Engine, patienceMs: number): KeptThings
     },
 
     async removeConfig(id) {
-      await settleRemoval(() => engine.remove({ path: `/configs/${id}` }));
+      await settleRemoval(() => engine.remove({ path: `/configs/${encodeURIComponent(id)}` }));
     },
   };
 }

@@ -51,7 +51,9 @@ export function createDockerodeSwarm(
     },
 
     async getService(id) {
-      const json = await unlessGone(() => engine.read({ path: `/services/${id}` }, shapes.service));
+      const json = await unlessGone(() =>
+        engine.read({ path: `/services/${encodeURIComponent(id)}` }, shapes.service),
+      );
       return json && readService(json);
     },
 
@@ -64,7 +66,9 @@ export function createDockerodeSwarm(
     },
 
     async getTask(id) {
-      const json = await unlessGone(() => engine.read({ path: `/tasks/${id}` }, shapes.task));
+      const json = await unlessGone(() =>
+        engine.read({ path: `/tasks/${encodeURIComponent(id)}` }, shapes.task),
+      );
       return json && readTask(json);
     },
 
@@ -79,7 +83,7 @@ export function createDockerodeSwarm(
     },
 
     async serviceOfContainer(containerId) {
-      const path = `/containers/${containerId}/json`;
+      const path = `/containers/${encodeURIComponent(containerId)}/json`;
       const container = await unlessGone(() => engine.read({ path }, shapes.container));
       return container?.Config.Labels?.['com.docker.swarm.service.id'];
     },

@@ -5,6 +5,8 @@ import { SwarmError, type SwarmErrorCode } from './swarm.ts';
 
 /** Of words that are no JSON, a web page of a proxy, say. */
 const MAX_PLAIN_WORDS = 300;
+/** The Engine repeats what others have told it, and that can be anything. */
+const MAX_WORDS = 16 * 1024;
 
 /** A call that came to nothing means that the Engine is away. */
 export function unavailable(fault: CallFault): SwarmError {
@@ -70,7 +72,7 @@ function readWords(body: Buffer): Words | undefined {
   try {
     const { message } = JSON.parse(text) as { readonly message?: unknown };
     if (typeof message === 'string' && message !== '') {
-      return { text: message, isJson: true };
+      return { text: message.slice(0, MAX_WORDS), isJson: true };
     }
   } catch {}
   return text === '' ? undefined : { text: text.slice(0, MAX_PLAIN_WORDS), isJson: false };

@@ -8,6 +8,7 @@ import type { EngineConnection } from './connection.ts';
 import { createEngineVersion, type SeenEngine } from './engine-version.ts';
 import { parseExactly } from './exact-json.ts';
 import { createExchange, type EngineAnswer, type EngineRequest } from './exchange.ts';
+import { away, faultOf, isCutOff, isTrouble, isUncertain, lost, unversioned } from './judge-fault.ts';
 import { unlessGone } from './unless-gone.ts';
 
 /** What is asked for, at a path of the Engine API without a version. */
@@ -211,49 +212,4 @@ function readJson<T>(
     throw malformed(`the answer is not what it should be: ${fault}`);
   }
   return { text, json: json as T };
-}
-
-/** Of what was asked for nothing was sent. */
-function unversioned(error: unknown, call: string): unknown {
-  const fault = faultOf(error);
-  return fault === undefined
-    ? error
-    : unavailable(new CallFault('unversioned', `${call}: ${fault.message}`, { cause: fault }));
-}
-
-function faultOf(error: unknown): CallFault | undefined {
-  const cause = error instanceof SwarmError ? error.cause : error;
-  return cause instanceof CallFault ? cause : undefined;
-}
-
-/** Whether there was no whole answer, or one that can't be the Engine's. */
-function isCutOff(error: unknown): boolean {
-  const kind = faultOf(error)?.kind;
-  return kind === 'broken' || kind === 'malformed' || kind === 'unversioned';
-}
-
-/** Whether somebody on the way, or the Engine itself, is in trouble. */
-function isTrouble(error: unknown): error is SwarmError {
-  if (!(error instanceof SwarmError && faultOf(error)?.kind === 'status')) {
-    return false;
-  }
-  const { code, reason } = error;
-  return code === 'unavailable'
-    ? reason === undefined
-    : code === 'rejected' && faultOf(error)?.status === 500;
-}
-
-/** Whether what was asked for may have been done all the same. */
-function isUncertain(error: unknown): error is SwarmError {
-  const kind = faultOf(error)?.kind;
-  return isTrouble(error) || kind === 'broken' || kind === 'timed_out' || kind === 'too_large';
-}
-
-function lost({ code, message, cause }: SwarmError): SwarmError {
-  return new SwarmError(code, message, { cause, mayBeDone: true });
-}
-
-/** An Engine that can't even answer is as good as none. */
-function away({ message, cause }: SwarmError): SwarmError {
-  return new SwarmError('unavailable', message, { cause });
 }

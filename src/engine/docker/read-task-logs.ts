@@ -16,7 +16,7 @@ const PAUSE_MS = 50;
 export function createTaskLogs(engine: Engine): Pick<Swarm, 'taskLogs' | 'taskOutput'> {
   const readOnce = (taskId: string, query: object, maxBytes: number): Promise<EngineStream> =>
     engine.readStream({
-      path: `/tasks/${taskId}/logs`,
+      path: `/tasks/${encodeURIComponent(taskId)}/logs`,
       query: { stdout: true, stderr: true, ...query },
       timeoutMs: LOGS_TIMEOUT_MS,
       maxBytes,

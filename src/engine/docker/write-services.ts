@@ -13,7 +13,8 @@ type ServiceWrites = Pick<Swarm, 'updateServiceImage' | 'scaleService' | 'create
 
 /** @param patienceMs how long a swarm that went away in the middle of a write is waited for, to see what became of it */
 export function createServiceWrites(engine: Engine, patienceMs: number): ServiceWrites {
-  const inspect = (id: string) => engine.read({ path: `/services/${id}` }, shapes.service);
+  const inspect = (id: string) =>
+    engine.read({ path: `/services/${encodeURIComponent(id)}` }, shapes.service);
 
   /** @throws SwarmError `not_found`, `out_of_sequence` where somebody else's write took the place of ours */
   const findWrite = async (id: string, version: number, isOurs: (service: ServiceJson) => boolean) => {
@@ -35,7 +36,12 @@ export function createServiceWrites(engine: Engine, patienceMs: number): Service
     login: object | undefined,
     isOurs: (service: ServiceJson) => boolean,
   ) => {
-    const call = { path: `/services/${id}/update`, query: { version }, body: spec, login };
+    const call = {
+      path: `/services/${encodeURIComponent(id)}/update`,
+      query: { version },
+      body: spec,
+      login,
+    };
     const write = async () => {
       await engine.post(call);
       return true;
@@ -45,7 +51,10 @@ export function createServiceWrites(engine: Engine, patienceMs: number): Service
 
   return {
     async updateServiceImage(serviceId, change, credentials) {
-      const { exact, json } = await engine.readExactly({ path: `/services/${serviceId}` }, shapes.service);
+      const { exact, json } = await engine.readExactly(
+        { path: `/services/${encodeURIComponent(serviceId)}` },
+        shapes.service,
+      );
       const { image, version, isForce } = change;
       // Without credentials the swarm keeps those that the spec was last written with, whatever registry they were for.
       const isOtherRegistry = registryOf(imageOf(json.Spec)) !== registryOf(image);
@@ -58,7 +67,10 @@ export function createServiceWrites(engine: Engine, patienceMs: number): Service
     },
 
     async scaleService(serviceId, { replicas, version }) {
-      const { exact } = await engine.readExactly({ path: `/services/${serviceId}` }, shapes.service);
+      const { exact } = await engine.readExactly(
+        { path: `/services/${encodeURIComponent(serviceId)}` },
+        shapes.service,
+      );
       const changed = changeReplicas(exact.Spec, replicas);
       if (changed === undefined) {
         throw new SwarmError('rejected', 'Only a replicated service can be scaled.');
@@ -85,7 +97,7 @@ export function createServiceWrites(engine: Engine, patienceMs: number): Service
     },
 
     async removeService(serviceId) {
-      await settleRemoval(() => engine.remove({ path: `/services/${serviceId}` }));
+      await settleRemoval(() => engine.remove({ path: `/services/${encodeURIComponent(serviceId)}` }));
     },
   };
 }

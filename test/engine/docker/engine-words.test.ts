@@ -54,5 +54,6 @@ suite('the words of an Engine', () => {
     const words = 'client version 1.23 is too old. Minimum supported API version is 1.24';
     assert.equal(read(400, `${words}\n`).message, words);
     assert.equal(read(400, 'x'.repeat(100_000)).message.length, 300);
+    assert.equal(read(400, JSON.stringify({ message: 'x'.repeat(100_000) })).message.length, 16 * 1024);
   });
 });
