@@ -126,7 +126,7 @@ Who may is written as for updates: \`${labelPrefix}backup.<provider>.…\`. \`en
 - **Which volume where.** Names are those of \`docker volume ls\`: in a stack that is \`stack_volume\`. A volume is on one node, and every node has its
   own of that name. It is looked for on the nodes that tasks of the service run on, and on all nodes when none runs. One that the service
   mounts must be on each of these nodes, another one on one of them at least: what is missing is an error before anything is stopped.
-  Volumes are mounted read-only, and never made by looking. A cluster volume (CSI) is refused (\`unsupported_volume\`): a helper can not mount it.
+  Volumes are mounted read-only, and never made by looking. A cluster volume (CSI) is refused (\`unsupported_volume\`): a helper cannot mount it.
 - **Names.** One archive for each volume and node, \`<node>_<volume>_<id>.tar.gz\` in the folder \`<service>/\` of the bucket, with one \`id\`, the time in UTC, for all of
   one backup: \`shop_db/worker-1_shop_data_2026-11-22T03-00-00Z.tar.gz\`. With \`engine=restic\` it is a repository for each service, \`<service>/restic\`,
   with snapshots that have the node as host and the tags \`service=\`, \`volume=\` and \`backup=\`.

@@ -123,7 +123,8 @@ const update = {
   SWARM_UTILS_DOCKER_CLI_IMAGE_NAME: withDefault(
     imageValue,
     'docker:25.0.5-cli-alpine3.20',
-    'Image with the Docker CLI, `/bin/sh`, `env` and `timeout`; helper services run it on each node.',
+    'Image with the Docker CLI, `/bin/sh` and the usual tools of BusyBox or coreutils (`timeout`, `mkfifo`, `gzip`, `base64` …); helper services run it on each ' +
+      'node.',
   ),
 };
 

@@ -35,7 +35,7 @@ const TASK_GRACE_MS = 60 * 60 * 1000;
  * Which containers that do not run may go.
  * @param options.serviceIds of the services that there are, read after the containers: a helper whose service is
  *   there has output that nobody has read yet
- * @param options.createdMinAgeMs from which age those go that were created and never started, whoever made them; absent:
+ * @param options.createdMinAgeMs from which age those go that were created and never started; absent:
  *   only the swarm's own go, after an hour
  */
 export function selectContainers(
@@ -178,7 +178,7 @@ function createNeeds(texts: readonly string[]): (image: LocalImage) => boolean {
       if (reference === undefined) {
         return false;
       }
-      // A name with a digest says what the tag stood for at its time: whoever wants the tag with another digest, wants that.
+      // A name with a digest says what the tag stood for at its time: the tag with another digest is another image.
       const byTag = reference.digest === undefined ? tags : loneTags;
       return (
         (reference.digest !== undefined && digests.has(reference.digest)) ||

@@ -9,7 +9,7 @@ export type WarningCode =
   /** The service does not run, as it did not run before it was stopped. */
   | 'not_running';
 
-/** What whoever asked should know of a step, or of an operation, that did what it was to do. Part of the HTTP answer. */
+/** What the caller should know of a step, or of an operation, that did what it was to do. Part of the HTTP answer. */
 export interface Warning {
   readonly code: WarningCode;
   readonly message: string;

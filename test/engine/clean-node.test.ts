@@ -476,7 +476,7 @@ suite('a clean of a node that does not go well', () => {
       const { world, node, removals } = setUp({ ...one, replies });
       const { end, ends } = await cleanNode(world, node);
       assert.deepEqual([end.status, end.error?.code], ['failed', 'helper_failed']);
-      assert.match(end.error?.message ?? '', /can not be read, so nothing was done/);
+      assert.match(end.error?.message ?? '', /cannot be read, so nothing was done/);
       assert.deepEqual(ends(), ['containers succeeded', 'images failed', 'build-cache succeeded']);
       assert.deepEqual(removals(), []);
     }
@@ -491,7 +491,7 @@ suite('a clean of a node that does not go well', () => {
     const { end, step } = await cleanNode(world, node);
     assert.equal(end.status, 'succeeded');
     assert.deepEqual(removals(), [containerIdOf('1'), idOf('c')]);
-    assert.match(step('images')?.message ?? '', /2 with a name that can not be read/);
+    assert.match(step('images')?.message ?? '', /2 with a name that cannot be read/);
     assert.doesNotMatch(step('containers')?.removal?.removed[0]?.names[0] ?? '', /\n/);
   });
 

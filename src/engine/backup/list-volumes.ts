@@ -1,6 +1,7 @@
 import { OperationError } from '../../core/errors.ts';
 import { helperName } from '../../core/helper-name.ts';
-import { askEngine, EngineAskFailure } from '../node-engine/ask-engine.ts';
+import { askEngine } from '../node-engine/ask-engine.ts';
+import { EngineAskFailure } from '../node-engine/conversation.ts';
 import { listVolumes as listRequest, readVolumes } from '../node-engine/volumes.ts';
 import type { EngineWorld } from '../steps/step-executor.ts';
 import type { Node, Service } from '../swarm.ts';

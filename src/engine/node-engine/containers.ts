@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { helperLabel } from '../../core/label-reader.ts';
 import type { ContainerImages, IdleContainer } from '../../core/node-listing.ts';
-import type { EngineRequest, Exchange } from './ask-engine.ts';
+import type { EngineRequest, Exchange } from './conversation.ts';
 import { readJson } from './read-answer.ts';
 
 /** Containers that do not run, with their sizes. Those that are restarting, paused or being removed are left out. */

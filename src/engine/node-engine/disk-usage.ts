@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isOlderApiVersion } from '../../core/engine-api-version.ts';
-import type { Conversation, EngineRequest, Exchange } from './ask-engine.ts';
+import type { Conversation, EngineRequest, Exchange } from './conversation.ts';
 import { readJson } from './read-answer.ts';
 
 /**

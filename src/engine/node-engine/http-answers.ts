@@ -92,7 +92,7 @@ function readBody(
     const end = DECIMAL.test(length) ? start + Number(length) : Number.NaN;
     return end <= bytes.length ? { answer: bytes.subarray(start, end), end } : undefined;
   }
-  // Go's server ends the connection after what it can not read as a request.
+  // Go's server ends the connection after what it cannot read as a request.
   return headers.get('connection')?.toLowerCase() === 'close'
     ? { answer: bytes.subarray(start), end: bytes.length }
     : undefined;

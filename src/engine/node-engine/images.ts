@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { LocalImage } from '../../core/node-listing.ts';
-import type { EngineRequest, Exchange } from './ask-engine.ts';
+import type { EngineRequest, Exchange } from './conversation.ts';
 import { readJson } from './read-answer.ts';
 
 /** Every image, those without a name and those that others were built on too. */
@@ -49,7 +49,7 @@ function namesOf(names: readonly string[] | null | undefined): readonly string[]
  * (409) what a container uses, and without the images that it was built on.
  *
  * A tag may have moved to another image since the list was made, and an image without a name may have got one, from a pull
- * that had just brought it: then the request is not sent. A name with a digest can not move.
+ * that had just brought it: then the request is not sent. A name with a digest cannot move.
  */
 export function removeImage({ id, tags, digests }: LocalImage): readonly EngineRequest[] {
   const head = `{"Id":"${id}","RepoTags":\\[`;

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { OperationError } from '../../core/errors.ts';
-import { type EngineAnswer, EngineAskFailure, type Exchange, reportHelpers } from './ask-engine.ts';
+import { type EngineAnswer, EngineAskFailure, type Exchange, reportHelpers } from './conversation.ts';
 
 const MAX_WORDS = 500;
 
@@ -67,7 +67,7 @@ function readBody<T>(
   }
   const [issue] = read.error.issues;
   const place = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
-  const message = `What the Engine of ${nodeName} answers for ${what} can not be read, so nothing was done: ${place}${issue?.message}`;
+  const message = `What the Engine of ${nodeName} answers for ${what} cannot be read, so nothing was done: ${place}${issue?.message}`;
   throw new OperationError('helper_failed', message);
 }
 

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { Conversation, EngineAnswer, EngineRequest, Exchange } from './ask-engine.ts';
+import type { Conversation, EngineAnswer, EngineRequest, Exchange } from './conversation.ts';
 import { messageOf, parseJson, whyMissing } from './read-answer.ts';
 
 /** What became of something that was to be removed. */
 export type Fate =
   | { readonly kind: 'removed' }
-  /** Somebody else had removed it. */
+  /** It had been removed before. */
   | { readonly kind: 'gone' }
   /** It is in use again, or is not what it was when that was decided. */
   | { readonly kind: 'kept'; readonly reason: string }

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import type { EngineRequest, Exchange } from './ask-engine.ts';
+import type { EngineRequest, Exchange } from './conversation.ts';
 import { readJson, readJsonUnlessGone } from './read-answer.ts';
 
 /** A volume as the Engine of a node knows it. */
 export interface LocalVolume {
   readonly name: string;
   /**
-   * It is the swarm's own (CSI), not this node's. Managers know all of them. Whoever mounts it by its name as a volume gets
-   * an empty one of the node instead.
+   * It is the swarm's own (CSI), not this node's. Managers know all of them. A container that mounts it by its name
+   * as a volume gets an empty one of the node instead.
    */
   readonly isClusterVolume: boolean;
 }

@@ -2,7 +2,7 @@ import { formatBytes } from '../../core/docker-size.ts';
 import { OperationError } from '../../core/errors.ts';
 import type { LocalImage } from '../../core/node-listing.ts';
 import type { NodeWork, RemovedItem } from '../../core/step.ts';
-import { EngineAskFailure, type Exchange } from '../node-engine/ask-engine.ts';
+import { EngineAskFailure, type Exchange } from '../node-engine/conversation.ts';
 import { readImageBytes } from '../node-engine/disk-usage.ts';
 import {
   concludeRemoval,

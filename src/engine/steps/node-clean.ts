@@ -3,12 +3,7 @@ import { helperName } from '../../core/helper-name.ts';
 import type { IdleContainer, LocalImage } from '../../core/node-listing.ts';
 import type { NodeWork, Step } from '../../core/step.ts';
 import { insist } from '../insist.ts';
-import {
-  askEngine,
-  type Conversation,
-  type EngineRequest,
-  type Exchange,
-} from '../node-engine/ask-engine.ts';
+import { askEngine } from '../node-engine/ask-engine.ts';
 import {
   listContainers,
   listIdleContainers,
@@ -16,6 +11,7 @@ import {
   readIdleContainers,
   removeContainer,
 } from '../node-engine/containers.ts';
+import type { Conversation, EngineRequest, Exchange } from '../node-engine/conversation.ts';
 import { measureBuildCache, measureImages, pruneBuildCache } from '../node-engine/disk-usage.ts';
 import { listImages, readImages, removeImage } from '../node-engine/images.ts';
 import { type Fate, planRemovals, saysDeleted } from '../node-engine/removals.ts';

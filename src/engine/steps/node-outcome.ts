@@ -2,7 +2,7 @@ import type { KeepReason, Selection } from '../../core/clean-selection.ts';
 import { OperationError } from '../../core/errors.ts';
 import type { RemovalReport, RemovedItem } from '../../core/step.ts';
 import type { Warning } from '../../core/warning.ts';
-import { EngineAskFailure, type Exchange, reportHelpers } from '../node-engine/ask-engine.ts';
+import { EngineAskFailure, type Exchange, reportHelpers } from '../node-engine/conversation.ts';
 import type { Fate } from '../node-engine/removals.ts';
 import { createNodeClean, type NodeClean } from './node-clean.ts';
 import type { NodeContext, StepOutcome } from './step-executor.ts';
@@ -138,7 +138,7 @@ const words: Readonly<Record<KeepReason, string>> = {
   pattern: 'kept by a pattern',
   age: 'too young',
   helper: 'of helpers',
-  unreadable: 'with a name that can not be read',
+  unreadable: 'with a name that cannot be read',
   not_started: 'never started',
   parent: 'that others were built on',
 };

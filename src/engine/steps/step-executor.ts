@@ -143,7 +143,7 @@ export interface StepOutcome {
   /** `skipped`: there was nothing to do. */
   readonly status: 'succeeded' | 'failed' | 'timed_out' | 'skipped';
   readonly message?: string;
-  /** What whoever asked should know although it is no failure. */
+  /** What the caller should know although it is no failure. */
   readonly warnings?: readonly Warning[];
   readonly helper?: HelperReport;
   readonly tasks?: readonly TaskReport[];

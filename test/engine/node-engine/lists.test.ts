@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { askEngine, type Exchange } from '../../../src/engine/node-engine/ask-engine.ts';
+import { askEngine } from '../../../src/engine/node-engine/ask-engine.ts';
 import {
   listContainers,
   listIdleContainers,
   readContainers,
   readIdleContainers,
 } from '../../../src/engine/node-engine/containers.ts';
+import type { Exchange } from '../../../src/engine/node-engine/conversation.ts';
 import {
   measureImages,
   readImageBytes,
@@ -32,7 +33,7 @@ async function exchangeOf(replies: readonly EngineReply[], apiVersion = '1.51'):
 }
 
 const jsonOf = (...jsons: readonly unknown[]) => exchangeOf(jsons.map(json => ({ json })));
-const unreadable = { code: 'helper_failed', message: /can not be read, so nothing was done/ };
+const unreadable = { code: 'helper_failed', message: /cannot be read, so nothing was done/ };
 
 suite('the list of images', () => {
   test('has every image', () => {
