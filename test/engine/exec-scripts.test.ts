@@ -29,8 +29,12 @@ suite('what a text has left running', () => {
     }
   });
 
-  /** Runs a text in a session of its own, as the Engine does, and answers the ids of the processes that it names. */
-  const begin = async (mark: string, text: string): Promise<readonly number[]> => {
+  /**
+   * Runs a text in a session of its own, as the Engine does.
+   * @param count how many processes it names
+   * @returns the ids of its own process and of these
+   */
+  const begin = async (mark: string, text: string, count = 1): Promise<readonly number[]> => {
     const folder = mkdtempSync(join(tmpdir(), 'exec-'));
     const child = spawn('sh', ['-c', text], {
       detached: true,
@@ -38,14 +42,16 @@ suite('what a text has left running', () => {
       env: { ...process.env, [name]: mark, PIDS: join(folder, 'pids') },
     });
     started.push(child);
-    const read = () => (existsSync(join(folder, 'pids')) ? readFileSync(join(folder, 'pids'), 'utf8') : '');
-    while (!read().includes('end')) {
+    const read = () =>
+      (existsSync(join(folder, 'pids')) ? readFileSync(join(folder, 'pids'), 'utf8') : '')
+        .split(/\s+/)
+        .slice(0, -1)
+        .map(Number);
+    let pids = read();
+    while (pids.length < count) {
       await sleep(20);
+      pids = read();
     }
-    const pids = read()
-      .split(/\s+/)
-      .filter(word => /^\d+$/.test(word))
-      .map(Number);
     rmSync(folder, { recursive: true });
     return [child.pid ?? assert.fail(), ...pids];
   };
@@ -64,7 +70,7 @@ suite('what a text has left running', () => {
     assert.deepEqual([status, stderr], [0, '']);
     return stdout.trim();
   };
-  const long = 'sleep 1000 & echo $! >>"$PIDS"; echo end >>"$PIDS"; wait';
+  const long = 'sleep 1000 & echo $! >>"$PIDS"; wait';
 
   for (const shell of shells) {
     const label = shell.join(' ');
@@ -75,6 +81,7 @@ suite('what a text has left running', () => {
         'setsid sleep 1000 & echo $! >>"$PIDS"; ' +
           // As `su - user -c` does it: with another session and an environment of its own.
           `env -i setsid sh -c 'sleep 1000 & echo $$ $! >>"$0"; wait' "$PIDS" & ${long}`,
+        4,
       );
       assert.equal(pids.length, 5);
       assert.ok(pids.every(lives));
@@ -112,6 +119,7 @@ suite('what a text has left running', () => {
     const pids = await begin(
       `run1.${never}`,
       `trap : TERM; while :; do sleep 0.2; done & echo $! >>"$PIDS"; ${long}`,
+      2,
     );
     assert.equal(end(['sh'], 'run1'), '0 0');
     assert.deepEqual(pids.filter(lives), []);
