@@ -77,13 +77,13 @@ describe('a restore that goes wrong', { timeout: 480_000 }, () => {
     const [task] = await scene.tasks('ledger');
     await scene.s3.stop();
     try {
-      await assertUnharmed(await scene.restore('ledger'), 'helper_failed');
+      await assertUnharmed(await scene.restore('ledger'), 'store_unavailable');
     } finally {
       await scene.s3.start();
     }
     await scene.label('ledger', 'swarm-utils.backup.volume-list-upload.s3.secret-key', 'a-wrong-secret-key');
     const wrong = await scene.restore('ledger');
-    await assertUnharmed(wrong, 'helper_failed');
+    await assertUnharmed(wrong, 'store_unavailable');
     assert.doesNotMatch(wrong.text, /a-wrong-secret-key/);
     await scene.label('ledger', 'swarm-utils.backup.volume-list-upload.s3.secret-key');
     assert.deepEqual(await scene.tasks('ledger'), [task]);
