@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { webhookSecret } from '../../providers/webhook-secret.ts';
 import { startIssuer, type TestIssuer } from '../fixtures/issuer.ts';
-import { parseFlavour } from '../lab/flavours.ts';
 import type { Lab } from '../lab/lab.ts';
 import { type ApiClient, createApiClient } from './api-client.ts';
 
@@ -88,7 +87,7 @@ export async function deploy(
     ...moreSecrets,
   };
   const defaults = {
-    SWARM_UTILS_DOCKER_CLI_IMAGE_NAME: await helperImage(lab),
+    SWARM_UTILS_DOCKER_CLI_IMAGE_NAME: lab.images.dockerCli,
     SWARM_UTILS_BACKUP_OFFEN_IMAGE: lab.images.offen,
     SWARM_UTILS_BACKUP_RCLONE_IMAGE: lab.images.rclone,
     SWARM_UTILS_BACKUP_RESTIC_IMAGE: lab.images.restic,
@@ -224,12 +223,6 @@ function stackOverride(
     },
     secrets: Object.fromEntries(names.map(name => [name, { external: true }])),
   };
-}
-
-/** With the client of the nodes' own release, or of the one that SWARM_UTILS_LAB_CLIENT names. */
-async function helperImage(lab: Lab): Promise<string> {
-  const named = process.env.SWARM_UTILS_LAB_CLIENT;
-  return named === undefined ? lab.images.dockerCli : lab.dockerCliOf(parseFlavour(named, undefined).engine);
 }
 
 function secretNameOf(variable: string): string {

@@ -28,14 +28,20 @@ export async function dockerCliImage(
   return createImage([await busyboxLayer(), layer], { Entrypoint: ['docker-cli'], Cmd: ['sh'] });
 }
 
-/** Pushes that image under a tag that names the Engine, and answers its name in the registry: `docker:cli-28`. */
+/** What the image with an Engine's client is called in the registry: `docker:cli-28`. */
+export function dockerCliName(engine: EngineRelease): string {
+  return `docker:cli-${engine}`;
+}
+
+/** Pushes the image with an Engine's client under its name, and answers that. */
 export async function pushDockerCli(
   client: RegistryClient,
   engine: EngineRelease,
   home: EngineHome,
 ): Promise<string> {
   const image = await withLock('layers', () => dockerCliImage(home, () => undefined));
-  const tag = `cli-${engine}`;
-  await pushImage(client, image, 'docker', tag);
-  return `docker:${tag}`;
+  const name = dockerCliName(engine);
+  const [repository = '', tag = ''] = name.split(':');
+  await pushImage(client, image, repository, tag);
+  return name;
 }

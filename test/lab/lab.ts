@@ -1,7 +1,7 @@
 import { type AppVersion, appVersions } from './app-image.ts';
-import { pushDockerCli } from './docker-cli-image.ts';
+import { dockerCliName, pushDockerCli } from './docker-cli-image.ts';
 import { engineHome } from './engine-programs.ts';
-import { type EngineRelease, type Flavour, flavourName, flavourOfName } from './flavours.ts';
+import { type EngineRelease, type Flavour, flavourName, flavourOfName, parseFlavour } from './flavours.ts';
 import type { LabEngine } from './lab-engine.ts';
 import { LabError } from './lab-error.ts';
 import { bringUp, heal, labNodes, takeDown } from './lab-lifecycle.ts';
@@ -23,7 +23,10 @@ export interface LabImageReferences {
   readonly app: Readonly<Record<AppVersion, string>>;
   /** The same in the private registry. */
   readonly privateApp: Readonly<Record<AppVersion, string>>;
-  /** The Docker client of the nodes' release and a shell, for helper services. */
+  /**
+   * A Docker client and a shell, for helper services. The client is of the nodes' release, or of the one that
+   * SWARM_UTILS_LAB_CLIENT names (`20`).
+   */
   readonly dockerCli: string;
   /** A shell and `curl`, for what a CI runner does. */
   readonly runner: string;
@@ -106,11 +109,11 @@ export async function startLab(options: StartOptions): Promise<Lab> {
       const state = await readState(instance);
       if (state && (await heal(state, onProgress))) {
         refuseOtherShape(state, shape, flavour);
-        return createLab(state);
+        return withClient(createLab(state));
       }
       await takeDown(instance);
       try {
-        return createLab(await bringUp(shape, flavour, onProgress));
+        return await withClient(createLab(await bringUp(shape, flavour, onProgress)));
       } catch (error) {
         await takeDown(instance);
         throw error;
@@ -144,6 +147,7 @@ export async function stopLab(instance: number, onProgress?: (message: string) =
 function createLab(state: LabState): Lab {
   const layout = layoutLab(state);
   const { nodes, manager } = labNodes(state);
+  const client = clientOfHelpers();
   const registry = createLabRegistry(layout.registries.open);
   const privateRegistry = {
     ...createLabRegistry(layout.registries.private, state.privateRegistry),
@@ -168,7 +172,7 @@ function createLab(state: LabState): Lab {
     images: {
       app: appIn(registry),
       privateApp: appIn(privateRegistry),
-      dockerCli: registry.reference('docker:cli'),
+      dockerCli: registry.reference(client === undefined ? 'docker:cli' : dockerCliName(client)),
       runner: registry.reference('runner:1'),
       restic: registry.reference('restic:1'),
       rclone: registry.reference('rclone:1'),
@@ -189,6 +193,21 @@ function createLab(state: LabState): Lab {
     },
     stop: () => stopLab(layout.instance),
   };
+}
+
+/** The release of the client in the helpers' image where it is not that of the nodes. */
+function clientOfHelpers(): EngineRelease | undefined {
+  const named = process.env.SWARM_UTILS_LAB_CLIENT;
+  return named === undefined ? undefined : parseFlavour(named, undefined).engine;
+}
+
+/** Sees to it that the helpers' image is there, whatever client it has. */
+async function withClient(lab: Lab): Promise<Lab> {
+  const client = clientOfHelpers();
+  if (client !== undefined) {
+    await lab.dockerCliOf(client);
+  }
+  return lab;
 }
 
 function refuseOtherShape(state: LabState, wanted: LabShape, flavour: Flavour | undefined): void {
