@@ -201,7 +201,7 @@ const finite: Readonly<Record<string, BadAnswer>> = {
 };
 
 for (const [method, each] of Object.entries(methods)) {
-  suite(method, { timeout: 60_000 }, () => {
+  suite(method, { timeout: 600_000 }, () => {
     test('comes to an end, whatever its Engine answers', async context => {
       await Promise.all(
         Object.entries(finite).map(async ([what, { misbehaviour }]) => {
@@ -231,7 +231,7 @@ for (const [method, each] of Object.entries(methods)) {
   });
 }
 
-suite('an answer that does not end', { timeout: 60_000 }, () => {
+suite('an answer that does not end', { timeout: 600_000 }, () => {
   for (const [what, { misbehaviour }] of Object.entries(endlessAnswers)) {
     test(`${what}, and the call ends all the same`, async context => {
       await Promise.all(
