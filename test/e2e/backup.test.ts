@@ -265,7 +265,7 @@ line" && ln -s private link && ln private/deeper/secret hard && : >empty && chow
       { labels: { 'swarm-utils.backup.engine': 'restic' } },
     );
     const answer = await scene.backUp(name);
-    assert.deepEqual([answer.status, answer.body.error.code], [424, 'upload_failed'], answer.text);
+    assert.deepEqual([answer.status, answer.body.error.code], [424, 'store_unavailable'], answer.text);
     assert.match(answer.body.error.message, /wrong password/);
     assert.deepEqual(await keys(`${name}/`), before);
     assert.equal((await scene.tasks(name)).length, 1);
