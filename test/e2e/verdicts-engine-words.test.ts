@@ -83,7 +83,21 @@ describe('the words of this Engine', { timeout: 300_000 }, () => {
           ),
         60_000,
       );
-      await docker('node', 'demote', worker().name);
+      // The leader may still change; and the swarm takes its time, but no later test's stack must be put on that node.
+      await until(
+        'there is one manager',
+        async () => {
+          await lab.manager.docker(['node', 'demote', worker().name]);
+          const { exitCode, stdout } = await lab.manager.docker([
+            'node',
+            'ls',
+            '--format',
+            '{{.ManagerStatus}}',
+          ]);
+          return exitCode === 0 && stdout.trim() === 'Leader';
+        },
+        90_000,
+      );
     }
     await until('it is ready', async () => (await session.deployment.api.get('/readyz')).status === 200);
   });

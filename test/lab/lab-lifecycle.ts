@@ -75,11 +75,21 @@ export async function heal(state: LabState, onProgress: OnProgress): Promise<boo
       ...nodes.map(node => healNode(node, onProgress)),
     ]);
     const present = await waitForNodes(manager.engine(), nodes.length, 20_000);
-    return nodes.every(node => present.get(node.name) === node.swarmNodeId);
+    const areThere = nodes.every(node => present.get(node.name) === node.swarmNodeId);
+    return areThere && (await haveTheirRoles(nodes, manager));
   } catch (error) {
     onProgress(`the lab cannot be mended: ${error instanceof Error ? error.message : error}`);
     return false;
   }
+}
+
+/** A test may promote a node, and a demotion takes the swarm as long as it takes. */
+async function haveTheirRoles(nodes: readonly LabNode[], manager: LabNode): Promise<boolean> {
+  const listed = (await manager.engine().listNodes()) as readonly { ID: string; ManagerStatus?: object }[];
+  return nodes.every(({ role, swarmNodeId }) => {
+    const node = listed.find(({ ID }) => ID === swarmNodeId);
+    return node !== undefined && (node.ManagerStatus !== undefined) === (role === 'manager');
+  });
 }
 
 /** The nodes of a lab by its state, managers first, and the first of them. */
